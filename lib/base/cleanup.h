@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The only macro magic of the house: locals that free themselves, and handing a pointer over.
+ */
+#ifndef WR_BASE_CLEANUP_H
+#define WR_BASE_CLEANUP_H
+
+#include <pthread.h>
+#include <stdlib.h>
+
+static inline void wr_cleanup_free(void *pointer)
+{
+    free(*(void **)pointer);
+}
+
+static inline void wr_cleanup_unlock(pthread_mutex_t **mutex)
+{
+    (void)pthread_mutex_unlock(*mutex);
+}
+
+static inline pthread_mutex_t *wr_lock(pthread_mutex_t *mutex)
+{
+    (void)pthread_mutex_lock(mutex);
+    return mutex;
+}
+
+/** A local pointer that is freed when it leaves scope: `AUTO_FREE char *text = NULL;` */
+#define AUTO_FREE __attribute__((cleanup(wr_cleanup_free)))
+
+/** A local that is handed to `fn(type **)` when it leaves scope. */
+#define AUTO(fn) __attribute__((cleanup(fn)))
+
+/** Holds `mutex` until the end of the scope. */
+#define WR_SCOPED_LOCK(mutex)                                                                      \
+    __attribute__((cleanup(wr_cleanup_unlock), unused)) pthread_mutex_t *scoped_lock =             \
+        wr_lock(mutex)
+
+/** The value of pointer `p`, which becomes NULL: ownership moves on. */
+#define TAKE(p)                                                                                    \
+    __extension__({                                                                                \
+        __typeof__(p) taken_ = (p);                                                                \
+        (p) = NULL;                                                                                \
+        taken_;                                                                                    \
+    })
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A mailbox: the only way in which a pointer crosses threads. Many push, one owner takes everything
+ * at once.
+ *
+ * The owner sleeps in poll() on the mailbox's descriptor. A push wakes it only when it said that it
+ * sleeps, since a wake-up costs more than the work it announces: the owner calls wr_mailbox_sleeps
+ * before poll (and does not poll when that returns false, because something is there already) and
+ * wr_mailbox_wakes afterwards.
+ */
+#ifndef WR_BASE_MAILBOX_H
+#define WR_BASE_MAILBOX_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/list.h"
+#include "warren/error.h"
+
+struct wr_mailbox {
+    pthread_mutex_t lock;
+    struct wr_list letters; /* under lock */
+    bool asleep;            /* under lock: the owner waits for the descriptor */
+    bool poked;             /* under lock: a wake-up without a letter */
+    int fd;                 /* an eventfd */
+};
+
+warren_status wr_mailbox_init(struct wr_mailbox *mailbox, warren_error *err);
+
+/** Frees the mailbox, not the letters in it: take them first. */
+void wr_mailbox_done(struct wr_mailbox *mailbox);
+
+/** Any thread: hands one element over. */
+void wr_mailbox_push(struct wr_mailbox *mailbox, struct wr_link *link);
+
+/** Any thread: hands a whole list over with at most one wake-up; `list` is empty afterwards. */
+void wr_mailbox_push_all(struct wr_mailbox *mailbox, struct wr_list *list);
+
+/** Any thread: wakes the owner without a letter. */
+void wr_mailbox_poke(struct wr_mailbox *mailbox);
+
+/** Owner: everything that is there, in order. */
+struct wr_list wr_mailbox_take(struct wr_mailbox *mailbox);
+
+/** Owner: says that it is going to wait for `fd`; false when something came already. */
+bool wr_mailbox_sleeps(struct wr_mailbox *mailbox);
+
+/** Owner: is awake again; empties the descriptor. */
+void wr_mailbox_wakes(struct wr_mailbox *mailbox);
+
+#endif
