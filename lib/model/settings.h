@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Settings: what warren.cfg and the queue files say, checked and typed. One table
+ * (settings_table.c) names every option with its type, unit, default, limits and one sentence;
+ * parser, checker, `config explain`, the man page and the shipped config/warren.cfg all follow from
+ * it.
+ *
+ * Ownership: settings own all their strings; free with wr_settings_free. Threads: not changed after
+ * loading, so any thread may read.
+ */
+#ifndef WR_MODEL_SETTINGS_H
+#define WR_MODEL_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/text.h"
+#include "model/retry.h"
+#include "warren/error.h"
+
+#define WR_HOSTS_MOST 16
+#define WR_QUEUES_MOST 1000
+#define WR_TYPES_MOST 10000 /* in all queues together */
+
+struct wr_tls_settings {
+    char *ca_file;   /* NULL: the system's */
+    char *cert_file; /* client certificate and its key, both or none */
+    char *key_file;
+    char *server_name; /* NULL: the host of the URL */
+    bool verify;
+};
+
+struct wr_broker_settings {
+    char *url; /* amqp://user:password@host:port/vhost, amqps://…, memory:; may name several hosts,
+                  host1:port,host2 */
+    char *user; /* NULL: from the URL, else guest */
+    char *user_file;
+    char *password;        /* NULL: from the URL, else guest. Never printed */
+    char *password_file;   /* read again at each connect */
+    char *management_url;  /* NULL: no management API; used by `topology plan` only */
+    char *connection_name; /* shown by the broker */
+    int64_t heartbeat_ms;
+    int64_t connect_timeout_ms;
+    int64_t connect_wait_ms; /* how long a worker goes on trying at start */
+    int64_t rpc_timeout_ms;
+    bool allow_plaintext; /* a password without TLS to a host that isn't loopback */
+    struct wr_tls_settings tls;
+};
+
+enum wr_queue_type { WR_QUORUM, WR_CLASSIC };
+
+struct wr_job_settings {
+    char *type;
+    int concurrency;
+    int64_t timeout_ms; /* 0: none */
+    bool isolate;       /* a queue of its own: <queue>.<type> */
+    struct wr_retry_policy retry;
+    char *file; /* where it was said, for messages */
+    int line;
+};
+
+struct wr_queue_settings {
+    char *name;
+    enum wr_queue_type type;
+    char *
+        exchange; /* NULL: NS.jobs. A topic exchange on which the job types are bound; key = type */
+    char *default_type; /* NULL: none. For messages that say no type */
+    bool json_raw;      /* JSON bodies are not checked */
+    int prefetch;       /* 0: auto */
+    struct wr_job_settings *jobs;
+    size_t job_count;
+    char *file;
+    int line;
+};
+
+struct wr_settings {
+    char *file; /* NULL: defaults, no file */
+    char *ns;
+    bool topology_check; /* topology = "check": look, declare nothing */
+    bool takes_all;      /* no file: the queue takes every type that gets a handler */
+    struct wr_broker_settings broker;
+    int threads; /* 0: the sum of the types' limits, at most 256 */
+    int64_t drain_timeout_ms;
+    char **plugins;
+    size_t plugin_count;
+    int64_t delay_max_ms;
+    int64_t body_most;     /* bytes */
+    int headers_most;      /* foreign headers */
+    int64_t headers_bytes; /* foreign headers together */
+    int json_depth;
+    int publish_window; /* unconfirmed messages at once */
+    int64_t publish_timeout_ms;
+    char *log_level;  /* error, warn, info, debug */
+    char *log_format; /* auto, text, json */
+    struct wr_queue_settings *queues;
+    size_t queue_count;
+};
+
+/** One thing wrong (or worth a note) in a file. */
+struct wr_problem {
+    char *file;
+    int line; /* 0: none */
+    char *path;
+    char *text;
+    bool is_note; /* does not stop anything */
+};
+
+struct wr_problems {
+    struct wr_problem *items;
+    size_t length;
+    size_t errors; /* of them not notes */
+};
+
+/**
+ * Loads `path` and the queue files beside it (`queues/` in its folder, or what `queues` says),
+ * checks everything and collects every problem. NULL path: the defaults. On any error no settings
+ * come back, and err's text holds as many problem lines as fit. `problems` may be NULL; otherwise
+ * done with wr_problems_done, also after success (notes).
+ */
+warren_status wr_settings_load(struct wr_settings **out, const char *path,
+                               struct wr_problems *problems, warren_error *err);
+
+/** Adds a type (concurrency 1, the default policy) to a queue; only for settings that take all
+ * handled types. */
+warren_status wr_settings_add_type(struct wr_settings *settings, const char *type,
+                                   warren_error *err);
+
+void wr_settings_free(struct wr_settings *settings);
+void wr_problems_done(struct wr_problems *problems);
+
+/* --- the table, for `config show`, `config explain`, docs and tests --- */
+
+enum wr_option_kind {
+    WR_OPTION_STRING,
+    WR_OPTION_SECRET, /* a string that is never printed */
+    WR_OPTION_BOOL,
+    WR_OPTION_INT,
+    WR_OPTION_FLOAT,
+    WR_OPTION_DURATION, /* a string with a unit; in ms */
+    WR_OPTION_SIZE,     /* a string with a unit; in bytes */
+    WR_OPTION_CHOICE,   /* one of the words of `choices` */
+    WR_OPTION_STRINGS   /* a list of strings */
+};
+
+struct wr_option {
+    const char *path; /* "broker.heartbeat", "queue.jobs.timeout" */
+    enum wr_option_kind kind;
+    const char *fallback; /* as written in a file */
+    const char *least;
+    const char *most;
+    const char *choices; /* "quorum|classic" */
+    const char *sentence;
+};
+
+/** All options, in the order of the shipped file. `*out_count` rows; static memory. */
+const struct wr_option *wr_settings_table(size_t *out_count);
+
+/** Writes the effective settings as libconfig text (or one JSON object), secrets and URL passwords
+ * as "***". */
+void wr_settings_write(const struct wr_settings *settings, bool as_json, struct wr_text *out);
+
+/** The queue of that name, NULL when there is none. Borrowed. */
+const struct wr_queue_settings *wr_settings_queue(const struct wr_settings *settings,
+                                                  const char *name);
+
+#endif
