@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A message to be published: a job for whoever handles its type.
+ *
+ * Everything but `type` may stay zero: `warren_message m = { .type = "email.welcome", .body = "{…}"
+ * };`. All pointers are borrowed for the time of the call that takes the message.
+ */
+#ifndef WARREN_MESSAGE_H
+#define WARREN_MESSAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A header of a message. Names that start with `x-warren-` or `x-death` are refused. */
+typedef struct warren_header {
+    const char *name;
+    const char *value; /**< a string; NULL: `number` is sent instead */
+    int64_t number;
+} warren_header;
+
+/** What to publish, and when. */
+typedef struct warren_message {
+    const char *type; /**< the job type, at most 236 bytes */
+    const void *body; /**< NULL: empty */
+    size_t body_size; /**< bytes; 0 with a body: the length of the string `body` */
+    const char
+        *content_type; /**< NULL: "application/json" when the body starts with { or [, else none */
+    const char *id;    /**< job id; NULL: a UUIDv7 is made */
+    const char *correlation_id; /**< may be NULL */
+    const char *reply_to;       /**< may be NULL */
+    const char *app_id;         /**< may be NULL */
+    const char *exchange; /**< NULL: the namespace's jobs exchange. Not together with a delay */
+    int64_t delay_ms;     /**< run not before this long from now; at most `delay.max`; 0: at once */
+    int64_t at_ms;        /**< run not before this time, in ms since 1970; 0: at once */
+    int64_t expires_ms;   /**< not started within this time: dead with reason `expired`; 0: never */
+    int max_attempts;     /**< instead of its type's policy; 0: as the policy says */
+    const char *backoff;  /**< instead of its type's policy: "exponential 1s 2.0 10m", "fixed 30s",
+                             "list 5s 1m" */
+    int priority;         /**< 0…255, for queues with priorities */
+    const warren_header *headers;
+    size_t header_count;
+} warren_message;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

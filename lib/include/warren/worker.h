@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker: takes jobs from its queues and runs their handlers on a pool of threads.
+ *
+ * Either `warren_run`, which owns signals and blocks until a drain is over; or `warren_start` and
+ * `warren_stop` inside a service with a main loop of its own. Unless said otherwise, the calls on
+ * one worker are made from one thread.
+ */
+#ifndef WARREN_WORKER_H
+#define WARREN_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "warren/error.h"
+#include "warren/job.h"
+#include "warren/publisher.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A worker. */
+typedef struct warren warren;
+
+/** What a worker has done so far. Read with warren_stats; later versions append members. */
+typedef struct warren_stats_data {
+    size_t size;          /**< set it to sizeof(warren_stats_data) before the call */
+    bool ready;           /**< every queue is being consumed, and no drain has begun */
+    bool draining;        /**< a drain has begun */
+    uint64_t received;    /**< deliveries taken from the broker */
+    uint64_t redelivered; /**< of them, ones that the broker had delivered before */
+    uint64_t done;        /**< verdict done */
+    uint64_t retried;     /**< sent into the delay ladder after a failure */
+    uint64_t dead;        /**< sent to a dead queue, for whatever reason */
+    uint64_t discarded;   /**< thrown away by verdict */
+    uint64_t snoozed;     /**< sent into the delay ladder without a failure */
+    uint64_t given_back;  /**< returned unstarted to the broker */
+    uint64_t stale; /**< finished after their connection was lost: the broker delivers them again */
+    uint64_t overruns; /**< jobs that ran past their timeout */
+    uint64_t
+        lane_waits; /**< times a type at its limit held jobs back while worker threads were idle */
+    uint64_t forward_retries; /**< publishes of retries and dead letters that had to be repeated */
+    uint64_t connections;     /**< times the consuming connection was made */
+    uint32_t running;         /**< jobs in handlers now */
+    uint32_t in_flight;       /**< jobs delivered and not settled now */
+} warren_stats_data;
+
+/**
+ * Reads the configuration at `config` (a warren.cfg; NULL: the defaults, that is RabbitMQ on
+ * localhost, or at the URL in the environment's WARREN_AMQP_URL, and one queue `default` that takes
+ * every handled type) and makes a worker of it. Connects to nothing yet. CONFIG: the text lists
+ * what is wrong, line by line; nothing was made.
+ */
+WARREN_API warren_status warren_open(warren **out, const char *config, warren_error *err);
+
+/** Registers the handler of a job type, in every queue that lists it. Before the start. STATE:
+ * started already, or the type has a handler. `user` is borrowed until warren_close. */
+WARREN_API warren_status warren_handle(warren *w, const char *type, warren_handler *handler,
+                                       void *user, warren_error *err);
+
+/** The same for one queue only; goes before a handler of the type alone. */
+WARREN_API warren_status warren_handle_in(warren *w, const char *queue, const char *type,
+                                          warren_handler *handler, void *user, warren_error *err);
+
+/** Loads a plugin (a shared object with warren_plugin_info, see plugin.h) and registers its
+ * handlers. */
+WARREN_API warren_status warren_load(warren *w, const char *path, warren_error *err);
+
+/**
+ * Runs until SIGTERM or SIGINT, then drains: takes no more, lets running jobs end within
+ * `drain_timeout`, gives the rest back. A second signal ends the process at once with 128 + its
+ * number. OK: drained; jobs that were still running stay unacknowledged, and the broker gives them
+ * to another worker. Signals are blocked in this thread only. CONFIG: a listed type has no handler,
+ * or a handler no queue; MISMATCH: the broker has a queue with other arguments; UNREACHABLE: no
+ * broker within `connect_wait`; REFUSED: password, vhost, permission or certificate.
+ */
+WARREN_API warren_status warren_run(warren *w, warren_error *err);
+
+/** Connects, declares or checks the topology, and starts all threads; returns when jobs are being
+ * taken. Errors as warren_run. */
+WARREN_API warren_status warren_start(warren *w, warren_error *err);
+
+/** Drains and stops. TIMEOUT: handlers were still running after `timeout_ms`; their jobs stay
+ * unacknowledged, and nothing that they use is freed. Negative: the configured `drain_timeout`. */
+WARREN_API warren_status warren_stop(warren *w, int64_t timeout_ms, warren_error *err);
+
+/** Stops if need be (at once) and frees, but for what a handler that still runs may use. NULL is
+ * fine. */
+WARREN_API void warren_close(warren *w);
+
+/** Counts of this worker. Any thread, at any time between start and close. */
+WARREN_API void warren_stats(const warren *w, warren_stats_data *out);
+
+/** The worker's own publisher, for messages from outside a handler. Borrowed; after the start. Any
+ * thread. */
+WARREN_API warren_publisher *warren_worker_publisher(warren *w);
+
+/** Receives the library's log lines: `level` 0 error … 3 debug, a stable event name, and key=value
+ * fields. Called from any of the library's threads. */
+typedef void warren_log_sink(void *user, int level, const char *event, const char *fields);
+
+/** Sends log lines up to `level` to `sink`, for the whole process; NULL: nowhere (the default). */
+WARREN_API void warren_log_to(warren_log_sink *sink, void *user, int level);
+
+/** What the configuration says about logs: level 0…3, and whether "json" or "text" was chosen
+ * ("auto": neither). */
+WARREN_API int warren_log_level(const warren *w);
+WARREN_API const char *warren_log_format(const warren *w);
+
+/** The version of the library, such as "0.1.0". */
+WARREN_API const char *warren_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
