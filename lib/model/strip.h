@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What must not travel on when Warren publishes a message again: the headers by which a broker
+ * notes dead-lettering and redelivery, and the ones that make it route copies. Brokers up to 3.13
+ * stop a whole delay level at a message that brings its own history along. Threads: pure functions.
+ */
+#ifndef WR_MODEL_STRIP_H
+#define WR_MODEL_STRIP_H
+
+#include "model/table.h"
+
+/** Whether a header of this name is the broker's own, or one that makes it send copies. */
+bool wr_strip_is_broker_header(struct wr_slice name);
+
+/** Copies all headers but the broker's, byte for byte and in order. `CC` and `BCC` are kept as
+ * `x-warren-cc` and `x-warren-bcc`, in place of older ones of those names. */
+void wr_strip_copy(struct wr_table from, struct wr_text *to);
+
+#endif
