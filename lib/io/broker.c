@@ -144,8 +144,8 @@ warren_status wr_delivery_new(struct wr_delivery **out, struct wr_slice exchange
                               struct wr_slice key, struct wr_slice raw_properties, size_t body_size,
                               char **out_body)
 {
-    size_t bytes =
-        sizeof(struct wr_delivery) + exchange.size + key.size + raw_properties.size + body_size;
+    size_t bytes = sizeof(struct wr_delivery) + exchange.size + key.size + raw_properties.size +
+                   body_size + 1; /* a NUL behind the body, for handlers */
     struct wr_delivery *delivery = malloc(bytes);
     if (!delivery) {
         return WARREN_NO_MEMORY;
@@ -161,6 +161,7 @@ warren_status wr_delivery_new(struct wr_delivery **out, struct wr_slice exchange
         free(delivery);
         return WARREN_INVALID;
     }
+    at[body_size] = '\0';
     delivery->message.exchange = kept_exchange;
     delivery->message.key = kept_key;
     delivery->message.body = (struct wr_slice){ at, body_size };

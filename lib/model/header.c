@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: the table says which headers exist; a second table says where in the bookkeeping a number
+// goes. A header of Warren's that has another kind than it should is an error of its sender and
+// never guessed at.
+#include "model/header.h"
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "model/strip.h"
+
+static const struct wr_header_row rows[] = {
+    { WR_H_ATTEMPT, true, "runs charged so far; absent means none" },
+    { WR_H_CRASHES, true, "runs that ended with their process" },
+    { WR_H_SNOOZES, true, "times a handler asked for later" },
+    { WR_H_INTERRUPTS, true, "runs cut off by a drain" },
+    { WR_H_FIRST_FAILED_AT, true, "time of the first failure, ms since 1970" },
+    { WR_H_ERRORS, true, "the last failures: at-ms, attempt, worker, text" },
+    { WR_H_ENQUEUED_MS, true, "time of the publish, ms since 1970" },
+    { WR_H_MAX_ATTEMPTS, false, "runs in all, instead of the type's policy" },
+    { WR_H_BACKOFF, false, "backoff instead of the type's policy: exponential 1s 2.0 10m" },
+    { WR_H_RUN_AT_MS, true, "when a delayed message is due, ms since 1970" },
+    { WR_H_DELAY_MS, true, "the planned delay, a whole number of 125 ms" },
+    { WR_H_EXPIRES_MS, false, "not started after this time, ms since 1970: dead, expired" },
+    { WR_H_TYPE, false, "the job type, for clients that cannot set the property" },
+    { WR_H_QUEUE, true, "the configured queue of a dead letter" },
+    { WR_H_DEAD_REASON, true, "why a dead letter died" },
+    { WR_H_DIED_MS, true, "when a dead letter died, ms since 1970" },
+    { WR_H_HEADERS_CUT, true, "how many headers did not fit beside Warren's record" },
+    { WR_H_EXPIRATION, false, "the property expiration, kept when the message was passed on" },
+    { WR_H_USER_ID, false, "the property user_id, kept when the message was passed on" },
+    { "x-warren-cc", false, "the header CC, kept when the message was passed on" },
+    { "x-warren-bcc", false, "the header BCC, kept when the message was passed on" },
+    { "x-warren-version", false, "the version of the message's content" },
+    { "x-warren-cursor", false, "how far a resumable job has come" },
+    { "x-warren-replayed-at-ms", false, "time of the last replay, ms since 1970" },
+    { "x-warren-replays", false, "times it was replayed from a dead queue" },
+};
+
+enum { ROWS = sizeof rows / sizeof rows[0] };
+
+static const struct number_row {
+    const char *name;
+    size_t offset;
+} numbers[] = {
+    { WR_H_ATTEMPT, offsetof(struct wr_bookkeeping, attempt) },
+    { WR_H_CRASHES, offsetof(struct wr_bookkeeping, crashes) },
+    { WR_H_SNOOZES, offsetof(struct wr_bookkeeping, snoozes) },
+    { WR_H_INTERRUPTS, offsetof(struct wr_bookkeeping, interrupts) },
+    { WR_H_FIRST_FAILED_AT, offsetof(struct wr_bookkeeping, first_failed_ms) },
+    { WR_H_ENQUEUED_MS, offsetof(struct wr_bookkeeping, enqueued_ms) },
+    { WR_H_MAX_ATTEMPTS, offsetof(struct wr_bookkeeping, max_attempts) },
+    { WR_H_RUN_AT_MS, offsetof(struct wr_bookkeeping, run_at_ms) },
+    { WR_H_DELAY_MS, offsetof(struct wr_bookkeeping, delay_ms) },
+    { WR_H_EXPIRES_MS, offsetof(struct wr_bookkeeping, expires_ms) },
+};
+
+const struct wr_header_row *wr_header_table(size_t *out_count)
+{
+    *out_count = ROWS;
+    return rows;
+}
+
+const struct wr_header_row *wr_header_find(struct wr_slice name)
+{
+    if (name.size < 9 || memcmp(name.data, "x-warren-", 9) != 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < ROWS; i++) {
+        if (wr_slice_is(name, rows[i].name)) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+static warren_status wrong_kind(const struct wr_field *field, const char *wanted, warren_error *err)
+{
+    return wr_fail(err, WARREN_INVALID, "header %.*s has kind '%c', want %s", WR_SLICE(field->name),
+                   field->kind, wanted);
+}
+
+/* Reads one of Warren's headers into its member. */
+static warren_status read_own(const struct wr_field *field, struct wr_bookkeeping *out,
+                              warren_error *err)
+{
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (!wr_slice_is(field->name, numbers[i].name)) {
+            continue;
+        }
+        int64_t *number = (int64_t *)(void *)((char *)out + numbers[i].offset);
+        bool is_number = wr_field_int(field, number) && *number >= 0;
+        return is_number ? WARREN_OK : wrong_kind(field, "a whole number from 0", err);
+    }
+    if (wr_slice_is(field->name, WR_H_TYPE) && !wr_field_string(field, &out->type)) {
+        return wrong_kind(field, "a string", err);
+    }
+    if (wr_slice_is(field->name, WR_H_BACKOFF) && !wr_field_string(field, &out->backoff)) {
+        return wrong_kind(field, "a string", err);
+    }
+    if (wr_slice_is(field->name, WR_H_ERRORS) && !wr_field_table(field, 'A', &out->errors)) {
+        return wrong_kind(field, "an array", err);
+    }
+    return WARREN_OK;
+}
+
+warren_status wr_bookkeeping_read(struct wr_table headers, struct wr_bookkeeping *out,
+                                  warren_error *err)
+{
+    *out = (struct wr_bookkeeping){ 0 };
+    warren_status first = WARREN_OK;
+    struct wr_field field;
+    for (size_t offset = 0; wr_table_next(headers, &offset, &field);) {
+        if (wr_header_find(field.name)) {
+            out->own_bytes += field.entry.size;
+            warren_status rc = read_own(&field, out, first ? NULL : err);
+            first = first ? first : rc;
+        } else if (!wr_strip_is_broker_header(field.name)) {
+            out->foreign_count++;
+            out->foreign_bytes += field.entry.size;
+        }
+    }
+    return first;
+}

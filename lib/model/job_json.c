@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: json-c parses, and this file is stricter than it: json-c 0.16 in its strictest mode still
+// takes single quotes, NaN and Infinity, duplicate names and \u0000, and clamps whole numbers
+// beyond 64 bits. A scan over the text (which is known to be well-formed enough to have been
+// parsed) finds those. Duplicate names show in the count: the text has more names than the tree.
+// json-c's counters aren't atomic, so a tree never leaves its job.
+#include "model/job.h"
+
+#include <json-c/json.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+
+struct wr_json {
+    json_object *root;
+};
+
+struct scan {
+    struct wr_slice text;
+    size_t at;
+    size_t names; /* strings followed by a colon */
+    const char *problem;
+};
+
+static const char *tokener_text(enum json_tokener_error problem)
+{
+    return problem == json_tokener_continue ? "it ends too early"
+                                            : json_tokener_error_desc(problem);
+}
+
+/* `at` stands behind an opening quote; leaves it behind the closing one. */
+static void scan_string(struct scan *scan)
+{
+    const char *data = scan->text.data;
+    while (scan->at < scan->text.size && data[scan->at] != '"') {
+        if (data[scan->at] == '\\') {
+            if (scan->text.size - scan->at >= 6 && memcmp(data + scan->at, "\\u0000", 6) == 0) {
+                scan->problem = "a string holds \\u0000";
+                return;
+            }
+            scan->at++;
+        }
+        scan->at++;
+    }
+    scan->at++;
+    size_t next = scan->at;
+    while (next < scan->text.size && strchr(" \t\r\n", data[next]) && data[next]) {
+        next++;
+    }
+    if (next < scan->text.size && data[next] == ':') {
+        scan->names++;
+    }
+}
+
+static void scan_number(struct scan *scan)
+{
+    size_t start = scan->at;
+    bool is_whole = true;
+    while (scan->at < scan->text.size && strchr("+-.eE0123456789", scan->text.data[scan->at]) &&
+           scan->text.data[scan->at]) {
+        is_whole = is_whole && !strchr(".eE", scan->text.data[scan->at]);
+        scan->at++;
+    }
+    int64_t value;
+    struct wr_slice digits = { scan->text.data + start, scan->at - start };
+    if (is_whole && !wr_slice_to_int(digits, &value)) {
+        scan->problem = "a whole number does not fit into 64 bits";
+    }
+}
+
+static void scan_word(struct scan *scan)
+{
+    static const char *const words[] = { "true", "false", "null" };
+    for (size_t i = 0; i < 3; i++) {
+        size_t size = strlen(words[i]);
+        if (scan->text.size - scan->at >= size &&
+            memcmp(scan->text.data + scan->at, words[i], size) == 0) {
+            scan->at += size;
+            return;
+        }
+    }
+    scan->problem = "a word that is neither true, false nor null, or a single quote";
+}
+
+static void scan_all(struct scan *scan)
+{
+    while (!scan->problem && scan->at < scan->text.size) {
+        char c = scan->text.data[scan->at];
+        if (c == '"') {
+            scan->at++;
+            scan_string(scan);
+        } else if (c == '-' || (c >= '0' && c <= '9')) {
+            scan_number(scan);
+        } else if (c && strchr("{}[],: \t\r\n", c)) {
+            scan->at++;
+        } else {
+            scan_word(scan);
+        }
+    }
+}
+
+/* The depth was limited by the parser, so the recursion is too. */
+static size_t count_names(json_object *object)
+{
+    size_t names = 0;
+    if (json_object_is_type(object, json_type_object)) {
+        json_object_object_foreach(object, name, member)
+        {
+            (void)name;
+            names += 1 + count_names(member);
+        }
+    } else if (json_object_is_type(object, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(object); i++) {
+            names += count_names(json_object_array_get_idx(object, i));
+        }
+    }
+    return names;
+}
+
+static warren_status parse(struct wr_slice body, int depth, json_object **out, warren_error *err)
+{
+    if (!body.size || body.size > INT32_MAX) {
+        return wr_fail(err, WARREN_INVALID, "the body is not JSON: it is %s",
+                       body.size ? "too long" : "empty");
+    }
+    json_tokener *tokener = json_tokener_new_ex(depth);
+    if (!tokener) {
+        return wr_no_memory(err);
+    }
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    json_object *root = json_tokener_parse_ex(tokener, body.data, (int)body.size);
+    enum json_tokener_error problem = json_tokener_get_error(tokener);
+    size_t end = json_tokener_get_parse_end(tokener);
+    if (problem == json_tokener_continue) { /* a bare number ends only with the text's end */
+        root = json_tokener_parse_ex(tokener, "", -1);
+        problem = json_tokener_get_error(tokener);
+    }
+    json_tokener_free(tokener);
+    if (problem != json_tokener_success) {
+        json_object_put(root);
+        return wr_fail(err, WARREN_INVALID, "the body is not JSON: %s at byte %zu",
+                       tokener_text(problem), end);
+    }
+    *out = root;
+    return WARREN_OK;
+}
+
+static warren_status check_strictly(struct wr_slice body, json_object *root, warren_error *err)
+{
+    struct scan scan = { .text = body };
+    scan_all(&scan);
+    if (!scan.problem && scan.names != count_names(root)) {
+        return wr_fail(err, WARREN_INVALID, "the body is not strict JSON: a name stands twice");
+    }
+    if (scan.problem) {
+        return wr_fail(err, WARREN_INVALID, "the body is not strict JSON: %s at byte %zu",
+                       scan.problem, scan.at);
+    }
+    return WARREN_OK;
+}
+
+static warren_status keep_tree(struct warren_job *job, json_object *root, warren_error *err)
+{
+    job->json = malloc(sizeof *job->json);
+    if (!job->json) {
+        json_object_put(root);
+        return wr_no_memory(err);
+    }
+    job->json->root = root;
+    return WARREN_OK;
+}
+
+warren_status wr_job_check_json(struct warren_job *job, int depth, warren_error *err)
+{
+    json_object *root = NULL;
+    warren_status rc = parse(job->message->body, depth, &root, err);
+    if (rc) {
+        return rc;
+    }
+    rc = check_strictly(job->message->body, root, err);
+    if (rc) {
+        json_object_put(root);
+        return rc;
+    }
+    return keep_tree(job, root, err);
+}
+
+void wr_json_free(struct wr_json *json)
+{
+    if (json) {
+        json_object_put(json->root);
+        free(json);
+    }
+}
+
+/* The member at a path of names joined by dots; NULL when there is none. */
+static json_object *find_member(struct warren_job *job, const char *path)
+{
+    enum { DEPTH = 32, NAME_MOST = 255 };
+    json_object *root = NULL;
+    if (!job->json &&
+        (parse(job->message->body, DEPTH, &root, NULL) || keep_tree(job, root, NULL))) {
+        return NULL;
+    }
+    json_object *at = job->json->root;
+    while (*path) {
+        char name[NAME_MOST + 1];
+        size_t size = strcspn(path, ".");
+        if (size > NAME_MOST || !json_object_is_type(at, json_type_object)) {
+            return NULL;
+        }
+        memcpy(name, path, size);
+        name[size] = '\0';
+        if (!json_object_object_get_ex(at, name, &at)) {
+            return NULL;
+        }
+        path += size + (path[size] == '.' ? 1 : 0);
+    }
+    return at;
+}
+
+const char *warren_job_string(warren_job *job, const char *path)
+{
+    json_object *member = find_member(job, path);
+    return json_object_is_type(member, json_type_string) ? json_object_get_string(member) : NULL;
+}
+
+bool warren_job_int(warren_job *job, const char *path, int64_t *out)
+{
+    json_object *member = find_member(job, path);
+    if (!json_object_is_type(member, json_type_int)) {
+        return false;
+    }
+    *out = json_object_get_int64(member);
+    return true;
+}
+
+bool warren_job_double(warren_job *job, const char *path, double *out)
+{
+    json_object *member = find_member(job, path);
+    if (!json_object_is_type(member, json_type_double) &&
+        !json_object_is_type(member, json_type_int)) {
+        return false;
+    }
+    *out = json_object_get_double(member);
+    return true;
+}
+
+bool warren_job_bool(warren_job *job, const char *path, bool fallback)
+{
+    json_object *member = find_member(job, path);
+    return json_object_is_type(member, json_type_boolean) ? json_object_get_boolean(member)
+                                                          : fallback;
+}
