@@ -20,6 +20,8 @@
 #define WR_DELIVERY_LIMIT_KEEP                                                                     \
     INT64_C(2147483647) /* dead queues and the catch-all: looking loses nothing */
 
+#define WR_NAME_SIZE 512
+
 enum wr_item_kind { WR_ITEM_EXCHANGE, WR_ITEM_QUEUE, WR_ITEM_BIND, WR_ITEM_UNBIND };
 
 /** What a queue is declared with; all of it becomes x-arguments. */
@@ -45,12 +47,39 @@ struct wr_item {
     bool strategy_may_differ; /* a work queue: another strategy or overflow is accepted with a note
                                */
     bool is_foreign; /* an exchange that the config only names; still declared, as durable topic */
+    const char *leftover; /* unbinding: done only when this queue of wr_leftover is there */
 };
+
+/**
+ * A queue that a type had for itself while it was isolated, and may have left behind. `marker` is
+ * an exchange (without bindings) that stands as long as nobody deletes it once the type was
+ * isolated, so that another service's queue of the same name is never taken for a left-over.
+ */
+struct wr_leftover {
+    const char *queue;
+    const char *marker;
+    const char *of_queue; /* the configured queue */
+    const char *type;
+    struct wr_queue_arguments arguments; /* what it was declared with */
+};
+
+struct wr_topology_block;
 
 struct wr_topology {
     struct wr_item *items;
     size_t length;
-    char *bytes; /* the strings */
+    struct wr_leftover *leftovers; /* those that may exist */
+    size_t leftover_count;
+    const char *marker; /* an exchange that exists if any type of the namespace ever was isolated */
+    struct wr_topology_block *blocks; /* the strings */
+};
+
+/** A binding that stands in the broker, as the management API tells. Borrowed strings. */
+struct wr_binding {
+    const char *source;
+    const char *destination;
+    bool to_queue;
+    const char *key;
 };
 
 /**
@@ -63,7 +92,32 @@ warren_status wr_topology_build(struct wr_topology **out, const struct wr_settin
 
 void wr_topology_free(struct wr_topology *topology);
 
-/* Names, each written into `out` (255 bytes are enough). */
+/**
+ * Unbindings of what this config doesn't ask for, guessed without knowing the broker's bindings:
+ * every configured type leaves every configured queue that doesn't list it, on the queue's jobs
+ * exchange and on NS.deliver. Unbinding what isn't bound is no error, so all can be sent.
+ */
+warren_status wr_topology_build_prune(struct wr_topology **out, const struct wr_settings *settings,
+                                      warren_error *err);
+
+/**
+ * The same, known exactly: unbindings of those of `bindings` that lead from an exchange of the
+ * topology to a queue or exchange of it and that it doesn't ask for. What other services bind is
+ * never among them.
+ */
+warren_status wr_topology_build_surplus(struct wr_topology **out,
+                                        const struct wr_topology *topology,
+                                        const struct wr_binding *bindings, size_t count,
+                                        warren_error *err);
+
+/** For each item of kind bind (or unbind), whether it stands among `bindings`; `out` has room for
+ * topology->length; other kinds get false. NO_MEMORY. */
+warren_status wr_topology_find_bound(const struct wr_topology *topology,
+                                     const struct wr_binding *bindings, size_t count, bool *out,
+                                     warren_error *err);
+
+/* Names, each written into `out` (WR_NAME_SIZE bytes are enough; a longer name is cut, and
+ * wr_topology_build refuses it). */
 void wr_topology_dead_queue(char *out, size_t size, const char *queue);
 void wr_topology_isolated_queue(char *out, size_t size, const char *queue, const char *type);
 void wr_topology_exchange(char *out, size_t size, const char *ns,
@@ -72,5 +126,33 @@ void wr_topology_exchange(char *out, size_t size, const char *ns,
 /** One line about an item, for people: `queue emails (quorum, dead letters to warren.dead as
  * emails)`. */
 void wr_item_write(const struct wr_item *item, struct wr_text *out);
+
+/** The item as a JSON object. */
+void wr_item_write_json(const struct wr_item *item, struct wr_text *out);
+
+/* --- for the files that build topologies --- */
+
+struct wr_topology_builder {
+    struct wr_topology *topology;
+    size_t capacity;
+    size_t leftover_capacity;
+    bool failed; /* an allocation failed; adding does nothing */
+};
+
+/** Starts an empty topology; NO_MEMORY. */
+warren_status wr_topology_start(struct wr_topology_builder *builder, warren_error *err);
+
+/** A copy of `text` that the topology owns; NULL for NULL. */
+const char *wr_topology_keep(struct wr_topology_builder *builder, const char *text);
+
+/** Appends an item; copies its strings. */
+void wr_topology_add(struct wr_topology_builder *builder, struct wr_item item);
+
+/** Appends a left-over that may exist; copies its strings. */
+void wr_topology_add_leftover(struct wr_topology_builder *builder, struct wr_leftover leftover);
+
+/** Hands the topology over, or frees it and fails when an allocation failed. */
+warren_status wr_topology_finish(struct wr_topology_builder *builder, struct wr_topology **out,
+                                 warren_error *err);
 
 #endif
