@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The topology: what has to stand in the broker for a configuration (exchanges, queues, bindings).
+ * A tool looks at the difference (plan), makes what is missing (apply), or writes it down (export).
+ * Nothing is ever deleted; a difference in arguments is told, never mended by force.
+ *
+ * Threads: a topology belongs to one thread at a time. Strings handed to a visitor are valid during
+ * its call only.
+ */
+#ifndef WARREN_TOPOLOGY_H
+#define WARREN_TOPOLOGY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "warren/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A configuration's topology, and a connection once plan or apply needed one. */
+typedef struct warren_topology warren_topology;
+
+/** Reads the configuration (NULL: the defaults). Does not connect. CONFIG: it has errors, and err's
+ * text names them. */
+WARREN_API warren_status warren_topology_open(warren_topology **out, const char *config,
+                                              warren_error *err);
+
+/** Disconnects and frees. NULL is fine. */
+WARREN_API void warren_topology_close(warren_topology *topology);
+
+/** How one item stands at the broker. */
+typedef enum warren_topology_state {
+    WARREN_TOPOLOGY_EXISTS = 0,  /**< there, as the configuration wants it */
+    WARREN_TOPOLOGY_MISSING = 1, /**< not there; apply makes it */
+    WARREN_TOPOLOGY_DIFFERS = 2, /**< there with other arguments; apply refuses, text says how on */
+    WARREN_TOPOLOGY_UNKNOWN = 3, /**< can't be known: no right to compare, or no list of bindings */
+    WARREN_TOPOLOGY_SURPLUS = 4, /**< a binding that the configuration doesn't ask for; apply with
+                                    prune removes it (at a switch of `isolate`: every apply) */
+    WARREN_TOPOLOGY_LEFTOVER = 5 /**< the queue of a type that is no longer isolated: workers empty
+                                    it, then it can be deleted by hand */
+} warren_topology_state;
+
+/** The name of a state, such as "missing". Never NULL; static memory. */
+WARREN_API const char *warren_topology_state_name(warren_topology_state state);
+
+/** One item of a plan. */
+typedef struct warren_topology_row {
+    const char *kind; /**< "exchange", "queue" or "binding" */
+    const char *name; /**< of a binding: "SOURCE -> DESTINATION (KEY)" */
+    warren_topology_state state;
+    const char *item; /**< what is wanted, in words: "queue emails (quorum, …)" */
+    const char *text; /**< what differs and how to go on, or why it isn't known; "" for nothing */
+} warren_topology_row;
+
+/** Called for each row; false ends the walk. */
+typedef bool warren_topology_visitor(const warren_topology_row *row, void *user);
+
+/** A binding that stands at the broker, as its management API (GET /api/bindings/VHOST) tells. */
+typedef struct warren_binding {
+    const char *source;
+    const char *destination;
+    bool to_queue; /**< destination_type is "queue", else "exchange" */
+    const char *key;
+} warren_binding;
+
+/** What the caller knows of the broker's bindings; AMQP itself can't list them. */
+typedef struct warren_bindings {
+    const warren_binding *items; /**< all bindings of the vhost */
+    size_t length;
+} warren_bindings;
+
+/** Where the management API is and who asks. Borrowed from the topology. */
+typedef struct warren_management {
+    const char *url;      /**< `broker.management_url` as configured; NULL: none */
+    const char *vhost;    /**< of the AMQP URL, decoded */
+    const char *user;     /**< as the AMQP connection has it, for a URL without a user */
+    const char *password; /**< a secret: never print it */
+} warren_management;
+
+/** Tells where a caller can fetch the bindings. INVALID: the broker's URL can't be read. */
+WARREN_API warren_status warren_topology_management(warren_topology *topology,
+                                                    warren_management *out, warren_error *err);
+
+/**
+ * Compares the topology with the broker and changes nothing: existence by passive declares, the
+ * arguments of what exists by an equal redeclare (which needs the right to configure it; without,
+ * the row is UNKNOWN). `bindings` NULL: rows of bindings are UNKNOWN (or MISSING with their queue).
+ * Connects at the first call: UNREACHABLE, REFUSED.
+ */
+WARREN_API warren_status warren_topology_plan(warren_topology *topology,
+                                              const warren_bindings *bindings,
+                                              warren_topology_visitor *visit, void *user,
+                                              warren_error *err);
+
+/** How to apply. Zeroed: nothing is removed but what a switch of `isolate` removes. */
+typedef struct warren_topology_options {
+    bool prune;                      /**< also unbind what the configuration doesn't ask for */
+    const warren_bindings *bindings; /**< what prune goes by. NULL: it unbinds every configured type
+                                        from every configured queue that doesn't list it */
+} warren_topology_options;
+
+/**
+ * Declares everything; doing it again changes nothing. `options` may be NULL. MISMATCH: something
+ * stands there with other arguments; all differences are in err's text, everything else was
+ * declared, nothing was changed by force. REFUSED: the user may not configure this.
+ */
+WARREN_API warren_status warren_topology_apply(warren_topology *topology,
+                                               const warren_topology_options *options,
+                                               warren_error *err);
+
+/** What the last apply or plan found worth telling, a line each; after a MISMATCH every difference
+ * in full. "" for nothing. Borrowed, valid until the next call. */
+WARREN_API const char *warren_topology_notes(const warren_topology *topology);
+
+/** How a topology is written. */
+typedef enum warren_topology_format {
+    WARREN_TOPOLOGY_TEXT = 0, /**< a line an item, for people */
+    WARREN_TOPOLOGY_JSON = 1  /**< {"items": […]}, in the order in which they can be declared */
+} warren_topology_format;
+
+/**
+ * Writes the topology; needs no broker. After a plan or apply it is what that server gets; before,
+ * it is written for a server from 4.0 (older ones get work queues without at-least-once dead
+ * lettering). The caller frees `*out` with free().
+ */
+WARREN_API warren_status warren_topology_export(const warren_topology *topology,
+                                                warren_topology_format format, char **out,
+                                                warren_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
