@@ -104,9 +104,10 @@ typedef void warren_log_sink(void *user, int level, const char *event, const cha
 /** Sends log lines up to `level` to `sink`, for the whole process; NULL: nowhere (the default). */
 WARREN_API void warren_log_to(warren_log_sink *sink, void *user, int level);
 
-/** What the configuration says about logs: level 0…3, and whether "json" or "text" was chosen
- * ("auto": neither). */
+/** The level that the configuration asks for: 0 error … 3 debug. */
 WARREN_API int warren_log_level(const warren *w);
+
+/** The form that the configuration asks for: "json", "text" or "auto". Borrowed from `w`. */
 WARREN_API const char *warren_log_format(const warren *w);
 
 /** The version of the library, such as "0.1.0". */
