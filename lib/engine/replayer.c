@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: one publish, one confirm. Tags count from 1 on the channel; a confirm of an older tag is
+// the late answer to a publish that was given up, and is passed over. A mandatory message that no
+// queue takes comes back before its confirm, so the confirm decides what the return meant.
+#include "engine/replayer.h"
+
+#include "base/error.h"
+#include "engine/deadwalk.h"
+
+enum { CHANNEL = 1 };
+
+warren_status wr_replayer_open(struct wr_replayer *replayer, const struct wr_settings *settings,
+                               warren_error *err)
+{
+    struct wr_broker_options options = { .settings = &settings->broker, .name = "warren replay" };
+    *replayer = (struct wr_replayer){ .timeout_us = settings->publish_timeout_ms * WR_US_PER_MS };
+    warren_status rc = wr_broker_open(&replayer->broker, &options, err);
+    if (!rc) {
+        rc = wr_broker_channel_open(replayer->broker, CHANNEL, true, err);
+    }
+    if (rc) {
+        wr_replayer_close(replayer);
+    }
+    return rc;
+}
+
+static bool answers(const struct wr_event *event, uint64_t tag)
+{
+    return event->tag == tag || (event->multiple && event->tag >= tag);
+}
+
+static warren_status wait_for_confirm(struct wr_replayer *replayer, bool *was_returned,
+                                      warren_error *err)
+{
+    int64_t deadline_us = wr_clock_mono_us(NULL) + replayer->timeout_us;
+    for (;;) {
+        struct wr_event event;
+        wr_deadwalk_wait(replayer->broker, deadline_us, &event);
+        switch (event.kind) {
+        case WR_EVENT_NONE:
+            return wr_fail(err, WARREN_TIMEOUT, "the broker did not confirm in time");
+        case WR_EVENT_RETURNED:
+            *was_returned = true;
+            wr_delivery_free(event.delivery);
+            break;
+        case WR_EVENT_ACKED:
+            if (answers(&event, replayer->last_tag)) {
+                return WARREN_OK;
+            }
+            break;
+        case WR_EVENT_NACKED:
+            if (answers(&event, replayer->last_tag)) {
+                return wr_fail(err, WARREN_NACKED, "the broker could not store it");
+            }
+            break;
+        case WR_EVENT_BLOCKED:
+            return wr_fail(err, WARREN_STATE, "the broker takes no publishes now: %s", event.text);
+        case WR_EVENT_CHANNEL_CLOSED:
+        case WR_EVENT_CLOSED:
+            return wr_fail(err, WARREN_CLOSED, "the connection was lost: %s", event.text);
+        default:
+            break;
+        }
+    }
+}
+
+warren_status wr_replayer_send(struct wr_replayer *replayer, const struct wr_message *message,
+                               warren_error *err)
+{
+    bool was_returned = false;
+    warren_status rc = wr_broker_publish(replayer->broker, CHANNEL, message, err);
+    if (rc) {
+        return rc;
+    }
+    replayer->last_tag++;
+    rc = wait_for_confirm(replayer, &was_returned, err);
+    if (!rc && was_returned) {
+        return wr_fail(err, WARREN_UNROUTABLE, "no queue takes key %.*s on exchange %.*s",
+                       WR_SLICE(message->key), WR_SLICE(message->exchange));
+    }
+    return rc;
+}
+
+void wr_replayer_close(struct wr_replayer *replayer)
+{
+    wr_broker_close(replayer->broker);
+    *replayer = (struct wr_replayer){ 0 };
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Publishes one message after the other on a connection of its own and waits for each confirm.
+ * It has its own connection because a broker that takes no publishes (disk or memory alarm) stops
+ * reading from it, and what was taken from a queue must go back all the same.
+ *
+ * Threads: its caller's. Ownership: closes its connection.
+ */
+#ifndef WR_ENGINE_REPLAYER_H
+#define WR_ENGINE_REPLAYER_H
+
+#include "io/broker.h"
+
+struct wr_replayer {
+    struct wr_broker *broker;
+    int64_t timeout_us;
+    uint64_t last_tag;
+};
+
+/** Connects. Errors as wr_broker_open. */
+warren_status wr_replayer_open(struct wr_replayer *replayer, const struct wr_settings *settings,
+                               warren_error *err);
+
+/** Publishes and waits. OK: the broker has it. UNROUTABLE, NACKED: it has not. STATE: the broker
+ * takes no publishes now. TIMEOUT, CLOSED: it may have it or not. */
+warren_status wr_replayer_send(struct wr_replayer *replayer, const struct wr_message *message,
+                               warren_error *err);
+
+/** Closes; an unopened (zeroed) one is fine. */
+void wr_replayer_close(struct wr_replayer *replayer);
+
+#endif
