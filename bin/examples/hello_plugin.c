@@ -2,14 +2,14 @@
 #include <stdio.h>
 #include <warren/plugin.h>
 
-static warren_verdict part(warren_job *job, void *user)
+static warren_verdict greet(warren_job *job, void *user)
 {
     const char *name = warren_job_string(job, "name");
     (void)user;
     if (!name)
         return warren_dead(job, "no 'name' in the body");
-    printf("goodbye, %s\n", name);
+    printf("hello from a plugin, %s\n", name);
     return WARREN_DONE;
 }
 
-WARREN_PLUGIN("hello", { "part", part });
+WARREN_PLUGIN("hello", { "greet", greet });
