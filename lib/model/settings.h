@@ -63,11 +63,11 @@ struct wr_job_settings {
 struct wr_queue_settings {
     char *name;
     enum wr_queue_type type;
-    char *
-        exchange; /* NULL: NS.jobs. A topic exchange on which the job types are bound; key = type */
-    char *default_type; /* NULL: none. For messages that say no type */
-    bool json_raw;      /* JSON bodies are not checked */
-    int prefetch;       /* 0: auto */
+    char *exchange; /* NULL: NS.jobs. A topic exchange on which the types are bound; key = type */
+    char *default_type;           /* NULL: none. For messages that say no type */
+    bool json_raw;                /* JSON bodies are not checked */
+    int prefetch;                 /* 0: auto */
+    struct wr_retry_policy retry; /* what its types inherit */
     struct wr_job_settings *jobs;
     size_t job_count;
     char *file;
@@ -91,8 +91,9 @@ struct wr_settings {
     int json_depth;
     int publish_window; /* unconfirmed messages at once */
     int64_t publish_timeout_ms;
-    char *log_level;  /* error, warn, info, debug */
-    char *log_format; /* auto, text, json */
+    char *log_level;     /* error, warn, info, debug */
+    char *log_format;    /* auto, text, json */
+    char *queues_folder; /* as written; relative to the folder of `file` */
     struct wr_queue_settings *queues;
     size_t queue_count;
 };
@@ -109,14 +110,16 @@ struct wr_problem {
 struct wr_problems {
     struct wr_problem *items;
     size_t length;
-    size_t errors; /* of them not notes */
+    size_t errors;  /* of them not notes */
+    size_t dropped; /* more than can be told: not in items */
+    bool failed;    /* memory ran out: something is missing */
 };
 
 /**
  * Loads `path` and the queue files beside it (`queues/` in its folder, or what `queues` says),
  * checks everything and collects every problem. NULL path: the defaults. On any error no settings
  * come back, and err's text holds as many problem lines as fit. `problems` may be NULL; otherwise
- * done with wr_problems_done, also after success (notes).
+ * it is overwritten, and done with wr_problems_done, also after success (notes).
  */
 warren_status wr_settings_load(struct wr_settings **out, const char *path,
                                struct wr_problems *problems, warren_error *err);
@@ -129,6 +132,9 @@ warren_status wr_settings_add_type(struct wr_settings *settings, const char *typ
 void wr_settings_free(struct wr_settings *settings);
 void wr_problems_done(struct wr_problems *problems);
 
+/** Appends "file:line: path: text" (notes: "file:line: note: path: text"), without a newline. */
+void wr_problem_write(const struct wr_problem *problem, struct wr_text *out);
+
 /* --- the table, for `config show`, `config explain`, docs and tests --- */
 
 enum wr_option_kind {
@@ -137,24 +143,48 @@ enum wr_option_kind {
     WR_OPTION_BOOL,
     WR_OPTION_INT,
     WR_OPTION_FLOAT,
-    WR_OPTION_DURATION, /* a string with a unit; in ms */
-    WR_OPTION_SIZE,     /* a string with a unit; in bytes */
-    WR_OPTION_CHOICE,   /* one of the words of `choices` */
-    WR_OPTION_STRINGS   /* a list of strings */
+    WR_OPTION_DURATION,  /* a string with a unit; in ms */
+    WR_OPTION_SIZE,      /* a string with a unit; in bytes */
+    WR_OPTION_CHOICE,    /* one of the words of `choices` */
+    WR_OPTION_PATH,      /* a string; a relative one belongs to the folder of its file */
+    WR_OPTION_PATHS,     /* a list of them */
+    WR_OPTION_DURATIONS, /* a list of durations */
+    WR_OPTION_GROUPS     /* a list of groups, whose options have rows of their own */
 };
 
 struct wr_option {
     const char *path; /* "broker.heartbeat", "queue.jobs.timeout" */
     enum wr_option_kind kind;
-    const char *fallback; /* as written in a file */
+    const char *fallback; /* as written in a file, "" for unset; NULL: none, or the queue's */
     const char *least;
     const char *most;
-    const char *choices; /* "quorum|classic" */
+    const char *choices; /* "quorum|classic"; of a number or duration: the word that means 0 */
     const char *sentence;
+    bool required;
+    uint16_t offset; /* where it is kept in its struct: settings, queue or job */
+    uint16_t width;  /* of that field, in bytes */
 };
 
 /** All options, in the order of the shipped file. `*out_count` rows; static memory. */
 const struct wr_option *wr_settings_table(size_t *out_count);
+
+/** The row of that path; NULL when there is none. */
+const struct wr_option *wr_settings_option(struct wr_slice path);
+
+/**
+ * Explains the option of that path, or all options below it, as text; NULL or "": all of them.
+ * NOT_FOUND names the nearest one.
+ */
+warren_status wr_settings_explain(const char *path, struct wr_text *out, warren_error *err);
+
+enum wr_template {
+    WR_TEMPLATE_MAIN,      /* warren.cfg: every option explained, at its default */
+    WR_TEMPLATE_QUEUE,     /* a small queue file to begin with */
+    WR_TEMPLATE_QUEUE_FULL /* a queue file with every option explained */
+};
+
+/** Writes the text of a file to begin with, from the table. */
+void wr_settings_template(enum wr_template which, struct wr_text *out);
 
 /** Writes the effective settings as libconfig text (or one JSON object), secrets and URL passwords
  * as "***". */

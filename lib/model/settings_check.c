@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: what no single row of the table can tell: options that contradict each other, and
+// settings that work but hurt. The former are errors, the latter notes. What concerns queues among
+// each other is in settings_cross.c.
+#include <libconfig.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "model/redact.h"
+#include "model/settings_name.h"
+#include "model/settings_read.h"
+#include "model/settings_value.h"
+
+/* --- one retry policy --- */
+
+/* Whether the policy's first, factor or max is another than the default. */
+static bool differs(const char *name, const struct wr_retry_policy *policy)
+{
+    char path[WR_CONFIG_PATH_SIZE];
+    struct wr_value fallback = { 0 };
+    struct wr_value value = { 0 };
+    const struct wr_option *option =
+        wr_settings_option(wr_slice_of(wr_settings_join(path, "queue.retry", name)));
+    struct wr_queue_settings queue = { .retry = *policy };
+    (void)wr_value_parse(option, option->fallback, &fallback);
+    wr_value_load(option, &queue, &value);
+    return value.number != fallback.number || value.real != fallback.real;
+}
+
+static bool says(config_setting_t *node, const char *name)
+{
+    return node && config_setting_is_group(node) && config_setting_get_member(node, name);
+}
+
+static void note_ignored(struct wr_reader *reader, config_setting_t *node, const char *shown,
+                         const struct wr_retry_policy *policy)
+{
+    static const char *const names[] = { "first", "factor", "max" };
+    static const char *const kinds[] = { "exponential", "fixed", "list" };
+    size_t start = policy->backoff == WR_BACKOFF_LIST ? 0 : 1; /* fixed uses first */
+    for (size_t i = start; policy->backoff != WR_BACKOFF_EXPONENTIAL && i < 3; i++) {
+        char path[WR_CONFIG_PATH_SIZE];
+        if (says(node, names[i]) && differs(names[i], policy)) {
+            struct wr_place place =
+                wr_reader_place(reader, node, names[i], wr_settings_join(path, shown, names[i]));
+            wr_problem_note(reader->problems, &place, "has no effect with backoff \"%s\"",
+                            kinds[policy->backoff]);
+        }
+    }
+}
+
+static void check_longest(struct wr_reader *reader, config_setting_t *node, const char *shown,
+                          const struct wr_retry_policy *policy)
+{
+    char longest[32];
+    char most[32];
+    int64_t longest_ms = wr_retry_longest_ms(policy);
+    int64_t most_ms = reader->settings->delay_max_ms;
+    if (longest_ms > most_ms) {
+        struct wr_place place = wr_reader_place(reader, node, NULL, shown);
+        wr_problem_error(reader->problems, &place,
+                         "asks for waits of up to %s (with jitter), longer than delay.max (%s); "
+                         "shorten the waits or raise delay.max",
+                         wr_duration_write(longest, sizeof longest, longest_ms),
+                         wr_duration_write(most, sizeof most, most_ms));
+    }
+}
+
+void wr_settings_check_policy(struct wr_reader *reader, config_setting_t *node, const char *shown,
+                              struct wr_retry_policy *policy)
+{
+    char path[WR_CONFIG_PATH_SIZE];
+    bool has_delays = says(node, "delays") && policy->delay_count > 0;
+    struct wr_place place =
+        wr_reader_place(reader, node, "backoff", wr_settings_join(path, shown, "backoff"));
+    if (has_delays && !says(node, "backoff")) {
+        policy->backoff = WR_BACKOFF_LIST;
+    }
+    if (has_delays && policy->backoff != WR_BACKOFF_LIST) {
+        wr_problem_error(reader->problems, &place,
+                         "contradicts delays, which are for backoff \"list\"; drop one of them");
+    } else if (policy->backoff == WR_BACKOFF_LIST && policy->delay_count == 0) {
+        wr_problem_error(reader->problems, &place,
+                         "\"list\" needs delays, such as [\"5s\", \"1m\"]");
+    } else if (policy->backoff == WR_BACKOFF_EXPONENTIAL && policy->first_ms > policy->max_ms) {
+        place = wr_reader_place(reader, node, "first", wr_settings_join(path, shown, "first"));
+        wr_problem_error(reader->problems, &place, "is longer than max");
+    } else {
+        policy->delay_count = policy->backoff == WR_BACKOFF_LIST ? policy->delay_count : 0;
+        note_ignored(reader, node, shown, policy);
+        check_longest(reader, node, shown, policy);
+    }
+    if (policy->backoff == WR_BACKOFF_LIST && policy->delay_count >= policy->attempts &&
+        has_delays) {
+        place = wr_reader_place(reader, node, "delays", wr_settings_join(path, shown, "delays"));
+        wr_problem_note(reader->problems, &place,
+                        "%d attempts make %d waits, so the last of the %d delays are never used",
+                        policy->attempts, policy->attempts - 1, policy->delay_count);
+    }
+}
+
+/* --- warren.cfg --- */
+
+/* The place of an option of the main file; of the whole file when it isn't said. */
+static struct wr_place place_of(const struct wr_reader *reader, config_setting_t *root,
+                                const char *path)
+{
+    config_setting_t *node = root ? config_setting_lookup(root, path) : NULL;
+    return (struct wr_place){ reader->file, node ? (int)config_setting_source_line(node) : 0,
+                              path };
+}
+
+/* The text of a string option as it stands in the file, unexpanded; "" when it isn't said. */
+static const char *raw_text(config_setting_t *root, const char *path)
+{
+    config_setting_t *node = root ? config_setting_lookup(root, path) : NULL;
+    bool is_string = node && config_setting_type(node) == CONFIG_TYPE_STRING;
+    return is_string ? config_setting_get_string(node) : "";
+}
+
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+static void check_url(struct wr_reader *reader, config_setting_t *root)
+{
+    const struct wr_broker_settings *broker = &reader->settings->broker;
+    struct wr_text shown = { 0 };
+    const char *url = broker->url ? broker->url : "";
+    if (!begins(url, "amqp://") && !begins(url, "amqps://") && !begins(url, "memory:")) {
+        struct wr_place place = place_of(reader, root, "broker.url");
+        wr_settings_redact_url(url, &shown);
+        wr_problem_error(
+            reader->problems, &place,
+            "got \"%.200s\", want amqp://host, amqps://host or memory:", wr_text_string(&shown));
+    }
+    wr_text_clear(&shown);
+    url = broker->management_url;
+    if (url && !begins(url, "http://") && !begins(url, "https://")) {
+        struct wr_place place = place_of(reader, root, "broker.management_url");
+        wr_settings_redact_url(url, &shown);
+        wr_problem_error(reader->problems, &place,
+                         "got \"%.200s\", want http://host or https://host",
+                         wr_text_string(&shown));
+    }
+    wr_text_done(&shown);
+}
+
+static void check_twins(struct wr_reader *reader, config_setting_t *root)
+{
+    const struct wr_broker_settings *broker = &reader->settings->broker;
+    const struct twin {
+        const char *path;
+        const char *name;
+        const char *value;
+        const char *file;
+    } twins[] = {
+        { "broker.user_file", "user", broker->user, broker->user_file },
+        { "broker.password_file", "password", broker->password, broker->password_file },
+    };
+    for (size_t i = 0; i < sizeof twins / sizeof twins[0]; i++) {
+        struct wr_place place = place_of(reader, root, twins[i].path);
+        if (twins[i].value && twins[i].file) {
+            wr_problem_error(reader->problems, &place, "%s is set, too; drop one of them",
+                             twins[i].name);
+        } else if (twins[i].file && access(twins[i].file, R_OK) != 0) {
+            wr_problem_note(reader->problems, &place, "%s can't be read now", twins[i].file);
+        }
+    }
+    if (!broker->tls.cert_file != !broker->tls.key_file) {
+        struct wr_place place = place_of(
+            reader, root, broker->tls.cert_file ? "broker.tls.cert_file" : "broker.tls.key_file");
+        wr_problem_error(reader->problems, &place, "needs %s as well",
+                         broker->tls.cert_file ? "key_file" : "cert_file");
+    }
+}
+
+/* A password that stands in the file itself. */
+static bool is_inline_secret(const char *raw, bool is_url)
+{
+    struct wr_text redacted = { 0 };
+    bool found = raw[0] && !strstr(raw, "${");
+    if (found && is_url) {
+        wr_settings_redact_url(raw, &redacted);
+        found = strcmp(wr_text_string(&redacted), raw) != 0;
+    }
+    wr_text_done(&redacted);
+    return found;
+}
+
+static void note_open_secrets(struct wr_reader *reader, config_setting_t *root)
+{
+    static const char *const paths[] = { "broker.password", "broker.url", "broker.management_url" };
+    for (size_t i = 0; reader->open_to_all && i < sizeof paths / sizeof paths[0]; i++) {
+        if (is_inline_secret(raw_text(root, paths[i]), i > 0)) {
+            struct wr_place place = place_of(reader, root, paths[i]);
+            wr_problem_note(reader->problems, &place,
+                            "a password in a file that everyone may read; chmod o-r it, or use "
+                            "password_file or ${env:NAME}");
+        }
+    }
+}
+
+static void note_dangers(struct wr_reader *reader, config_setting_t *root)
+{
+    const struct wr_broker_settings *broker = &reader->settings->broker;
+    struct wr_place place = place_of(reader, root, "broker.tls.verify");
+    if (!broker->tls.verify) {
+        wr_problem_note(reader->problems, &place,
+                        "anyone between here and the broker can read the password and the jobs");
+    }
+    place = place_of(reader, root, "broker.allow_plaintext");
+    if (broker->allow_plaintext) {
+        wr_problem_note(reader->problems, &place,
+                        "the password and the jobs may cross the network unencrypted");
+    }
+    place = place_of(reader, root, "broker.tls.cert_file");
+    if (broker->tls.cert_file && broker->url && begins(broker->url, "amqp://")) {
+        wr_problem_note(reader->problems, &place,
+                        "has no effect, since broker.url begins with amqp://, not amqps://");
+    }
+}
+
+void wr_settings_check_main(struct wr_reader *reader, config_setting_t *root)
+{
+    const struct wr_settings *settings = reader->settings;
+    const char *problem = settings->ns ? wr_namespace_problem(settings->ns) : NULL;
+    if (problem) {
+        struct wr_place place = place_of(reader, root, "namespace");
+        wr_problem_error(reader->problems, &place, "%s", problem);
+    }
+    if (settings->broker.heartbeat_ms % 1000) {
+        struct wr_place place = place_of(reader, root, "broker.heartbeat");
+        wr_problem_error(reader->problems, &place, "want whole seconds");
+    }
+    check_url(reader, root);
+    check_twins(reader, root);
+    note_open_secrets(reader, root);
+    note_dangers(reader, root);
+}
