@@ -82,6 +82,12 @@ struct wr_binding {
     const char *key;
 };
 
+/** All bindings of a vhost. Borrowed. */
+struct wr_bindings {
+    const struct wr_binding *items;
+    size_t length;
+};
+
 /**
  * Builds the list. `trusts_x_death`: the server is older than 4.0, so work queues are dead-lettered
  * at most once (DESIGN section 5, rule 4). Unbindings are part of it: a type that became isolated
@@ -107,13 +113,12 @@ warren_status wr_topology_build_prune(struct wr_topology **out, const struct wr_
  */
 warren_status wr_topology_build_surplus(struct wr_topology **out,
                                         const struct wr_topology *topology,
-                                        const struct wr_binding *bindings, size_t count,
-                                        warren_error *err);
+                                        const struct wr_bindings *bindings, warren_error *err);
 
 /** For each item of kind bind (or unbind), whether it stands among `bindings`; `out` has room for
  * topology->length; other kinds get false. NO_MEMORY. */
 warren_status wr_topology_find_bound(const struct wr_topology *topology,
-                                     const struct wr_binding *bindings, size_t count, bool *out,
+                                     const struct wr_bindings *bindings, bool *out,
                                      warren_error *err);
 
 /* Names, each written into `out` (WR_NAME_SIZE bytes are enough; a longer name is cut, and

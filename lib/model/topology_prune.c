@@ -38,15 +38,16 @@ static bool is_among(const struct wr_binding *binding, const struct wr_binding *
 }
 
 warren_status wr_topology_find_bound(const struct wr_topology *topology,
-                                     const struct wr_binding *bindings, size_t count, bool *out,
+                                     const struct wr_bindings *bindings, bool *out,
                                      warren_error *err)
 {
+    size_t count = bindings->length;
     AUTO_FREE struct wr_binding *sorted = calloc(count + 1, sizeof *sorted);
     if (!sorted) {
         return wr_no_memory(err);
     }
     if (count) {
-        memcpy(sorted, bindings, count * sizeof *sorted);
+        memcpy(sorted, bindings->items, count * sizeof *sorted);
         qsort(sorted, count, sizeof *sorted, compare_bindings);
     }
     for (size_t i = 0; i < topology->length; i++) {
@@ -112,8 +113,7 @@ static void add_unbinding(struct wr_topology_builder *builder, const struct wr_b
 
 warren_status wr_topology_build_surplus(struct wr_topology **out,
                                         const struct wr_topology *topology,
-                                        const struct wr_binding *bindings, size_t count,
-                                        warren_error *err)
+                                        const struct wr_bindings *bindings, warren_error *err)
 {
     struct wr_topology_builder builder;
     struct known known = { 0 };
@@ -122,8 +122,8 @@ warren_status wr_topology_build_surplus(struct wr_topology **out,
         return rc;
     }
     rc = know(&known, topology, err);
-    for (size_t i = 0; !rc && i < count; i++) {
-        const struct wr_binding *binding = &bindings[i];
+    for (size_t i = 0; !rc && i < bindings->length; i++) {
+        const struct wr_binding *binding = &bindings->items[i];
         if (is_object(&known, binding->source, false) &&
             is_object(&known, binding->destination, binding->to_queue) &&
             !is_among(binding, known.wanted, known.wanted_count)) {

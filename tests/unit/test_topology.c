@@ -347,7 +347,7 @@ static void names_that_fit_no_key_are_refused(void)
 static void surplus_is_only_what_lies_between_our_own(void)
 {
     struct wr_topology *topology = build(shared_jobs, false);
-    const struct wr_binding bindings[] = {
+    const struct wr_binding items[] = {
         { "warren.jobs", "emails", true, "email.welcome" },
         { "warren.jobs", "emails", true, "email.retired" },
         { "warren.jobs", "other-service", true, "email.retired" },
@@ -357,8 +357,9 @@ static void surplus_is_only_what_lies_between_our_own(void)
         { "warren.delay.250", "warren.delay.125", true, "1.#" },
         { "warren.delay.250", "warren.delay.125", false, "1.#" },
     };
+    const struct wr_bindings bindings = { items, 8 };
     struct wr_topology *surplus = NULL;
-    CU_ASSERT_EQUAL_FATAL(wr_topology_build_surplus(&surplus, topology, bindings, 8, NULL),
+    CU_ASSERT_EQUAL_FATAL(wr_topology_build_surplus(&surplus, topology, &bindings, NULL),
                           WARREN_OK);
     CU_ASSERT_EQUAL(surplus->length, 3);
     CU_ASSERT(has(surplus, "unbind queue emails from warren.jobs with email.retired"));
@@ -366,7 +367,7 @@ static void surplus_is_only_what_lies_between_our_own(void)
                            "*.*.*.*.*.*.*.type.email.retired"));
     CU_ASSERT(has(surplus, "unbind exchange warren.delay.125 from warren.delay.250 with 1.#"));
     bool *bound = calloc(topology->length, sizeof *bound);
-    CU_ASSERT_EQUAL(wr_topology_find_bound(topology, bindings, 8, bound, NULL), WARREN_OK);
+    CU_ASSERT_EQUAL(wr_topology_find_bound(topology, &bindings, bound, NULL), WARREN_OK);
     CU_ASSERT(bound[index_of(topology, "bind queue emails to warren.jobs with email.welcome")]);
     CU_ASSERT_FALSE(
         bound[index_of(topology, "bind queue emails to warren.jobs with email.digest")]);
