@@ -18,7 +18,7 @@ static void start_sequence(void)
 {
     uint64_t seed = 0;
     if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed) {
-        seed = (uint64_t)(uintptr_t)&seed; /* an early boot without entropy: ids still differ by
+        seed = (uint64_t)(uintptr_t)&sequence; /* an early boot without entropy: ids still differ by
                                               time */
     }
     sequence.state = seed;

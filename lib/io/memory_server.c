@@ -69,7 +69,7 @@ void wr_memory_server_enter(struct wr_memory *server)
     while (server->due_us <= now_us) {
         struct wr_memory_queue *queue = first_due(server);
         int64_t due_us = queue ? wr_memory_queue_due_us(queue) : WR_MEMORY_NEVER;
-        if (due_us > now_us) {
+        if (!queue || due_us > now_us) {
             server->due_us = due_us;
             break;
         }

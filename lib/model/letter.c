@@ -69,7 +69,7 @@ static int to_int(int64_t value)
 static bool is_queue_of(struct wr_slice queue, const char *name)
 {
     size_t size = strlen(name);
-    return queue.size >= size && memcmp(queue.data, name, size) == 0 &&
+    return queue.data && queue.size >= size && memcmp(queue.data, name, size) == 0 &&
            (queue.size == size || queue.data[size] == '.');
 }
 

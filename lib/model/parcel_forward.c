@@ -54,7 +54,7 @@ static void copy_headers(struct wr_text *out, const struct warren_job *job)
 /* Where the last members begin that are few and small enough to be kept beside a new one. */
 static size_t find_kept_errors(struct wr_table errors)
 {
-    size_t starts[ERRORS_MOST];
+    size_t starts[ERRORS_MOST] = { 0 };
     size_t count = 0;
     struct wr_field field;
     size_t offset = 0;
