@@ -127,6 +127,8 @@ static void read_main(struct wr_reader *reader, config_setting_t *root)
 {
     struct wr_settings *settings = reader->settings;
     wr_settings_read_group(reader, &(struct wr_group){ root, "", "", settings });
+    config_setting_t *threads = config_setting_get_member(root, "threads");
+    reader->threads_line = threads ? (int)config_setting_source_line(threads) : 0;
     wr_settings_check_main(reader, root);
     wr_settings_read_queues(reader, root);
     config_setting_t *queues = config_setting_get_member(root, "queues");

@@ -190,7 +190,7 @@ static void check_threads(struct wr_reader *reader)
     }
     long long needed = isolated + (is_shared ? 1 : 0);
     int threads = settings->threads ? settings->threads : THREADS_AUTO_MOST;
-    struct wr_place place = { settings->file, 0, "threads" };
+    struct wr_place place = { settings->file, reader->threads_line, "threads" };
     if (isolated && threads < needed) {
         wr_problem_error(reader->problems, &place,
                          "%d are too few: the isolated types together need %lld%s%s", threads,

@@ -41,7 +41,8 @@ static bool read_all(struct wr_reader *reader, int fd, struct wr_text *out)
     while ((got = read(fd, block, sizeof block)) > 0 && out->size <= WR_CONFIG_FILE_MOST) {
         wr_text_add(out, block, (size_t)got);
     }
-    wr_text_add_string(out, "\n"); /* never NULL; and the last line ends */
+    bool is_ended = out->size && out->data[out->size - 1] == '\n';
+    wr_text_add_string(out, is_ended ? "" : "\n"); /* never NULL; and the last line ends */
     if (got < 0) {
         return refuse(reader, strerror(errno));
     }

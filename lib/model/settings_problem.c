@@ -109,7 +109,8 @@ warren_status wr_problems_fail(const struct wr_problems *problems, warren_error 
         told++;
     }
     if (told < problems->errors) {
-        wr_text_add_format(&text, "\nand %zu more errors", problems->errors - told);
+        size_t more = problems->errors - told;
+        wr_text_add_format(&text, "\nand %zu more error%s", more, more == 1 ? "" : "s");
     }
     warren_status status = wr_fail(err, WARREN_CONFIG, "%s", wr_text_string(&text));
     wr_text_done(&text);

@@ -34,6 +34,7 @@ struct wr_reader {
     bool open_to_all;   /* others may read the file */
     bool no_memory;     /* something is missing because of that */
     size_t *type_count; /* of all files */
+    int threads_line;   /* where warren.cfg says threads; 0: it doesn't */
 };
 
 /** Opens, checks and parses one file into `out` (which needs config_destroy in any case). False:

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: the public face of the settings for tools. Everything that can be said about a
+// configuration is text here; the types stay inside. Problems are turned into lines once, at
+// opening, so that a line can be borrowed.
+#include "front/config.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+
+static bool make_lines(warren_config *config)
+{
+    size_t count = config->problems.length;
+    config->lines = calloc(count + 1, sizeof *config->lines);
+    bool ok = config->lines != NULL;
+    for (size_t i = 0; ok && i < count; i++) {
+        struct wr_text line = { 0 };
+        wr_problem_write(&config->problems.items[i], &line);
+        config->lines[i] = wr_text_take(&line);
+        ok = config->lines[i] != NULL;
+    }
+    return ok;
+}
+
+/* Hands the text over to the caller. */
+static warren_status hand_over(struct wr_text *text, char **out, warren_error *err)
+{
+    char *made = wr_text_take(text);
+    if (!made) {
+        return wr_no_memory(err);
+    }
+    *out = made;
+    return WARREN_OK;
+}
+
+warren_status warren_config_open(warren_config **out, const char *path, warren_error *err)
+{
+    warren_config *config = calloc(1, sizeof *config);
+    if (!config) {
+        return wr_no_memory(err);
+    }
+    warren_status status =
+        wr_settings_load(&config->settings, path, &config->problems, &config->error);
+    if (status && status != WARREN_CONFIG) {
+        status = wr_fail(err, status, "%s", config->error.text);
+        warren_config_close(config);
+        return status;
+    }
+    if (!make_lines(config)) {
+        warren_config_close(config);
+        return wr_no_memory(err);
+    }
+    *out = config;
+    return WARREN_OK;
+}
+
+void warren_config_close(warren_config *config)
+{
+    if (!config) {
+        return;
+    }
+    for (size_t i = 0; config->lines && i < config->problems.length; i++) {
+        free(config->lines[i]);
+    }
+    free(config->lines);
+    wr_problems_done(&config->problems);
+    wr_settings_free(config->settings);
+    free(config);
+}
+
+size_t warren_config_errors(const warren_config *config)
+{
+    return config->problems.errors;
+}
+
+size_t warren_config_problem_count(const warren_config *config)
+{
+    return config->problems.length;
+}
+
+const char *warren_config_problem(const warren_config *config, size_t index)
+{
+    return index < config->problems.length ? config->lines[index] : NULL;
+}
+
+bool warren_config_problem_is_note(const warren_config *config, size_t index)
+{
+    return index < config->problems.length && config->problems.items[index].is_note;
+}
+
+size_t warren_config_queue_count(const warren_config *config)
+{
+    return config->settings ? config->settings->queue_count : 0;
+}
+
+const char *warren_config_queue_name(const warren_config *config, size_t index)
+{
+    return index < warren_config_queue_count(config) ? config->settings->queues[index].name : NULL;
+}
+
+warren_status warren_config_write(const warren_config *config, bool as_json, char **out,
+                                  warren_error *err)
+{
+    struct wr_text text = { 0 };
+    if (!config->settings) {
+        return wr_fail(err, config->error.status, "%s", config->error.text);
+    }
+    wr_settings_write(config->settings, as_json, &text);
+    return hand_over(&text, out, err);
+}
+
+warren_status warren_config_explain(const char *path, char **out, warren_error *err)
+{
+    struct wr_text text = { 0 };
+    warren_status status = wr_settings_explain(path, &text, err);
+    if (status) {
+        wr_text_done(&text);
+        return status;
+    }
+    return hand_over(&text, out, err);
+}
+
+warren_status warren_config_template(warren_config_file which, char **out, warren_error *err)
+{
+    static const enum wr_template templates[] = {
+        [WARREN_CONFIG_FILE_MAIN] = WR_TEMPLATE_MAIN,
+        [WARREN_CONFIG_FILE_QUEUE] = WR_TEMPLATE_QUEUE,
+        [WARREN_CONFIG_FILE_QUEUE_FULL] = WR_TEMPLATE_QUEUE_FULL,
+    };
+    struct wr_text text = { 0 };
+    if ((unsigned)which >= sizeof templates / sizeof templates[0]) {
+        return wr_fail(err, WARREN_INVALID, "no template has the number %d", (int)which);
+    }
+    wr_settings_template(templates[which], &text);
+    return hand_over(&text, out, err);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration, as a tool sees it: what is wrong in it, what is in effect, what an option
+ * means, and files to begin with. A service needs none of this: warren_open reads the configuration
+ * itself.
+ *
+ * Threads: a configuration is not changed after it was opened, so any thread may read it. Texts are
+ * UTF-8; no secret is ever in one.
+ */
+#ifndef WARREN_CONFIG_H
+#define WARREN_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "warren/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A configuration that was read, with everything that can be said against it. */
+typedef struct warren_config warren_config;
+
+/**
+ * Reads `path` (a warren.cfg; NULL: the defaults) and its queue files. Succeeds also when there are
+ * errors in them, or no such file, so that all can be listed: see warren_config_errors. `*out` is
+ * the caller's, to be closed with warren_config_close. NO_MEMORY: nothing was made.
+ */
+WARREN_API warren_status warren_config_open(warren_config **out, const char *path,
+                                            warren_error *err);
+
+/** Frees. NULL is fine. */
+WARREN_API void warren_config_close(warren_config *config);
+
+/** How many errors there are, not counting notes. 0: a worker may start with it. */
+WARREN_API size_t warren_config_errors(const warren_config *config);
+
+/** How many problems are listed: errors and notes together, at most 1,000. */
+WARREN_API size_t warren_config_problem_count(const warren_config *config);
+
+/**
+ * One problem as a line, "file:line: path: text" ("file:line: note: path: text" for a note),
+ * without a newline; in the order of reading. NULL when there are not so many. Borrowed from
+ * `config`.
+ */
+WARREN_API const char *warren_config_problem(const warren_config *config, size_t index);
+
+/** Whether that problem is a note, which stops nothing. False when there are not so many. */
+WARREN_API bool warren_config_problem_is_note(const warren_config *config, size_t index);
+
+/** How many queues are configured; 0 when there are errors. */
+WARREN_API size_t warren_config_queue_count(const warren_config *config);
+
+/** The name of a queue, in the order of the files; NULL when there are not so many. Borrowed from
+ * `config`. */
+WARREN_API const char *warren_config_queue_name(const warren_config *config, size_t index);
+
+/**
+ * What is in effect, defaults included: as text in the format of the files, which loads again to
+ * the same settings, or as one JSON object. Secrets and passwords in URLs are "***". `*out` is the
+ * caller's, to be freed with free(). CONFIG: there are errors, and the text lists them.
+ */
+WARREN_API warren_status warren_config_write(const warren_config *config, bool as_json, char **out,
+                                             warren_error *err);
+
+/**
+ * Explains an option ("broker.heartbeat") or all of a group ("broker"; NULL or "": all there are):
+ * what it does, what it takes, its default. A path may have indices, as in a problem's line. `*out`
+ * is the caller's, to be freed with free(). NOT_FOUND: the text names the nearest option.
+ */
+WARREN_API warren_status warren_config_explain(const char *path, char **out, warren_error *err);
+
+/** The files that warren_config_template can write. */
+typedef enum warren_config_file {
+    WARREN_CONFIG_FILE_MAIN = 0,      /**< warren.cfg: every option explained, at its default */
+    WARREN_CONFIG_FILE_QUEUE = 1,     /**< a small queue file to begin with */
+    WARREN_CONFIG_FILE_QUEUE_FULL = 2 /**< a queue file with every option explained */
+} warren_config_file;
+
+/**
+ * The text of a file to begin with; it loads as it is. `*out` is the caller's, to be freed with
+ * free(). INVALID: no such file; NO_MEMORY.
+ */
+WARREN_API warren_status warren_config_template(warren_config_file which, char **out,
+                                                warren_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
