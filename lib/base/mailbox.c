@@ -45,21 +45,24 @@ static void wake(struct wr_mailbox *mailbox)
     }
 }
 
-void wr_mailbox_push(struct wr_mailbox *mailbox, struct wr_link *link)
+bool wr_mailbox_push(struct wr_mailbox *mailbox, struct wr_link *link)
 {
     WR_SCOPED_LOCK(&mailbox->lock);
+    if (mailbox->closed) {
+        return false;
+    }
     wr_list_push(&mailbox->letters, link);
     wake(mailbox);
+    return true;
 }
 
-void wr_mailbox_push_all(struct wr_mailbox *mailbox, struct wr_list *list)
+struct wr_list wr_mailbox_close(struct wr_mailbox *mailbox)
 {
-    if (!list->first) {
-        return;
+    {
+        WR_SCOPED_LOCK(&mailbox->lock);
+        mailbox->closed = true;
     }
-    WR_SCOPED_LOCK(&mailbox->lock);
-    wr_list_append(&mailbox->letters, list);
-    wake(mailbox);
+    return wr_mailbox_take(mailbox);
 }
 
 void wr_mailbox_poke(struct wr_mailbox *mailbox)

@@ -22,6 +22,7 @@ struct wr_mailbox {
     struct wr_list letters; /* under lock */
     bool asleep;            /* under lock: the owner waits for the descriptor */
     bool poked;             /* under lock: a wake-up without a letter */
+    bool closed;            /* under lock: takes nothing more */
     int fd;                 /* an eventfd */
 };
 
@@ -30,14 +31,14 @@ warren_status wr_mailbox_init(struct wr_mailbox *mailbox, warren_error *err);
 /** Frees the mailbox, not the letters in it: take them first. */
 void wr_mailbox_done(struct wr_mailbox *mailbox);
 
-/** Any thread: hands one element over. */
-void wr_mailbox_push(struct wr_mailbox *mailbox, struct wr_link *link);
-
-/** Any thread: hands a whole list over with at most one wake-up; `list` is empty afterwards. */
-void wr_mailbox_push_all(struct wr_mailbox *mailbox, struct wr_list *list);
+/** Any thread: hands one element over. False when the mailbox is closed: the element is still the caller's. */
+bool wr_mailbox_push(struct wr_mailbox *mailbox, struct wr_link *link);
 
 /** Any thread: wakes the owner without a letter. */
 void wr_mailbox_poke(struct wr_mailbox *mailbox);
+
+/** Owner: takes what is there and lets nothing more in. */
+struct wr_list wr_mailbox_close(struct wr_mailbox *mailbox);
 
 /** Owner: everything that is there, in order. */
 struct wr_list wr_mailbox_take(struct wr_mailbox *mailbox);

@@ -19,8 +19,9 @@
 
 /** How a job leaves: what the consumer does with its delivery. */
 enum wr_settle {
-    WR_SETTLE_ACK,   /* done, or safely passed on */
-    WR_SETTLE_LEAVE, /* nothing: the broker gives it to another when the connection ends */
+    WR_SETTLE_ACK,     /* done, or safely passed on */
+    WR_SETTLE_REQUEUE, /* back to its queue, since it couldn't be passed on */
+    WR_SETTLE_LEAVE,   /* nothing: the broker gives it to another when the connection ends */
 };
 
 /** What decoding has to know about the queue. All borrowed, and unchanged while deliveries come. */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An ack window: which deliveries of one channel are settled, and which acknowledgements that
+ * makes. Tags come in order from 1; they are settled in any order. `multiple` is sent only up to a
+ * tag below which everything is settled; what is settled behind an unsettled one is sent singly
+ * after 50 ms, or at once when the window is 3/4 full.
+ *
+ * Threads: owned by the consumer thread. Pure: `now` is an argument.
+ */
+#ifndef WR_ENGINE_ACKS_H
+#define WR_ENGINE_ACKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "warren/error.h"
+
+#define WR_ACKS_STRAGGLER_US 50000
+
+struct wr_acks {
+    uint8_t *states;  /* ring: the state of a tag */
+    size_t capacity;  /* a power of two */
+    uint64_t first;   /* the lowest tag that isn't gone */
+    uint64_t next;    /* the tag after the highest delivered one */
+    size_t window;    /* how many may be unacknowledged: the prefetch */
+    size_t open;      /* neither acknowledged nor forgotten */
+    size_t settled;   /* settled and not yet acknowledged */
+    int64_t since_us; /* since when there is such a one; valid while settled > 0 */
+};
+
+/** Sends one acknowledgement. */
+typedef void wr_acks_send(void *user, uint64_t tag, bool multiple);
+
+/** Starts empty, for a fresh channel. */
+warren_status wr_acks_init(struct wr_acks *acks, size_t window);
+void wr_acks_done(struct wr_acks *acks);
+
+/** A delivery has come. NO_MEMORY when the ring can't grow. INVALID: not the next tag. */
+warren_status wr_acks_deliver(struct wr_acks *acks, uint64_t tag);
+
+/** A delivery is settled: it is to be acknowledged. */
+void wr_acks_settle(struct wr_acks *acks, uint64_t tag, int64_t now_us);
+
+/** A delivery was answered already in another way (nack, reject). */
+void wr_acks_forget(struct wr_acks *acks, uint64_t tag);
+
+/** Sends what is to be sent now. */
+void wr_acks_flush(struct wr_acks *acks, int64_t now_us, wr_acks_send *send, void *user);
+
+/** When wr_acks_flush has something to send at the latest; INT64_MAX: nothing is pending. */
+int64_t wr_acks_deadline_us(const struct wr_acks *acks);
+
+/** How many deliveries are neither acknowledged nor forgotten. */
+size_t wr_acks_open(const struct wr_acks *acks);
+
+#endif

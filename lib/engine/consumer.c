@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: one thread, one connection, one channel a source. A round takes settled jobs from the
+// mailbox, everything the socket has, hands the new jobs over as one batch, and sends the
+// acknowledgements that have become possible.
+//
+//     broker ──next──▶ decode ──▶ batch ──▶ pool           runner ──settle──mailbox──▶ ack window
+//     ──▶ broker
+//
+// A job is born in `take_delivery` and freed in `take_settled`. Each connect is a generation: a job
+// that comes home from an older one is dropped, since the broker has given it to somebody else by
+// then. A drain cancels the consumers, gives back what has not started, and is over when no job is
+// out.
+#include "engine/consumer.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/thread.h"
+#include "engine/connection.h"
+
+enum { EVENTS_A_ROUND = 2048, STEP_MOST_US = 1000000, WATCH_EVERY_US = 1000000 };
+
+struct wr_consumer {
+    struct wr_consumer_options options;
+    struct wr_pool *pool;
+    struct wr_runner *runner;
+    struct wr_mailbox settled;
+    struct wr_thread thread;
+    atomic_bool wants_drain;
+    atomic_bool stops;
+    atomic_bool is_ready;
+    /* Consumer's thread only. */
+    struct wr_connection connection;
+    bool is_draining;
+    size_t out;           /* jobs that are not home */
+    struct wr_list batch; /* jobs of this round */
+    int64_t next_watch_us;
+    /* Under the end lock. */
+    pthread_mutex_t end_lock;
+    pthread_cond_t has_drained;
+    bool is_drained;
+};
+
+static struct wr_source *source_of(const struct wr_consumer *consumer, uint16_t channel)
+{
+    for (size_t i = 0; i < consumer->options.source_count; i++) {
+        if (consumer->options.sources[i].channel == channel) {
+            return &consumer->options.sources[i];
+        }
+    }
+    return NULL;
+}
+
+static void free_job(struct wr_consumer *consumer, struct warren_job *job)
+{
+    consumer->out--;
+    atomic_store_explicit(&consumer->options.counters->in_flight, consumer->out,
+                          memory_order_relaxed);
+    wr_delivery_free(job->delivery);
+    wr_job_free(job);
+}
+
+static void lose_connection(struct wr_consumer *consumer, int64_t now_us, const char *why)
+{
+    char quoted[300];
+    wr_log(WR_WARN, "connection.lost", "role=consumer generation=%u cause=%s",
+           consumer->connection.generation, wr_log_quote(quoted, sizeof quoted, why));
+    wr_connection_drop(&consumer->connection, now_us);
+    atomic_store(&consumer->is_ready, false);
+    for (size_t i = 0; i < consumer->options.source_count; i++) {
+        wr_acks_done(&consumer->options.sources[i].acks);
+        consumer->options.sources[i].is_consuming = false;
+    }
+}
+
+/* A queue left over from an earlier configuration is taken from only while the broker has it. */
+static warren_status find_extra(struct wr_broker *broker, struct wr_source *source,
+                                bool *out_exists, warren_error *err)
+{
+    struct wr_depth depth;
+    warren_status rc = wr_broker_depth(broker, source->channel, source->name, &depth, err);
+    *out_exists = rc == WARREN_OK;
+    if (rc == WARREN_NOT_FOUND) { /* which closed the channel */
+        return WARREN_OK;
+    }
+    return rc;
+}
+
+static warren_status subscribe(struct wr_consumer *consumer, struct wr_source *source,
+                               warren_error *err)
+{
+    struct wr_broker *broker = consumer->connection.broker;
+    bool exists = true;
+    warren_status rc = wr_broker_channel_open(broker, source->channel, false, err);
+    if (!rc && source->is_extra) {
+        rc = find_extra(broker, source, &exists, err);
+    }
+    if (rc || !exists) {
+        return rc;
+    }
+    if (wr_acks_init(&source->acks, source->prefetch)) {
+        return wr_no_memory(err);
+    }
+    rc = wr_broker_prefetch(broker, source->channel, source->prefetch, err);
+    rc = rc ? rc : wr_broker_consume(broker, source->channel, source->name, source->name, err);
+    source->is_consuming = !rc;
+    wr_log(WR_DEBUG, "source.open", "queue=%s prefetch=%d", source->name, source->prefetch);
+    return rc;
+}
+
+warren_status wr_consumer_subscribe(struct wr_consumer *consumer, warren_error *err)
+{
+    for (size_t i = 0; i < consumer->options.source_count; i++) {
+        struct wr_source *source = &consumer->options.sources[i];
+        warren_status rc = subscribe(consumer, source, err);
+        if (rc) {
+            return wr_wrap(err, rc, "cannot consume from queue %s", source->name);
+        }
+    }
+    wr_count(&consumer->options.counters->connections);
+    atomic_store(&consumer->is_ready, true);
+    return WARREN_OK;
+}
+
+static void reconnect(struct wr_consumer *consumer, int64_t now_us)
+{
+    warren_error err = { .status = WARREN_OK };
+    if (consumer->is_draining || !wr_connection_is_due(&consumer->connection, now_us) ||
+        wr_connection_open(&consumer->connection, now_us, &err)) {
+        return;
+    }
+    warren_status rc =
+        consumer->options.prepare
+            ? consumer->options.prepare(consumer->options.user, consumer->connection.broker, &err)
+            : WARREN_OK;
+    rc = rc ? rc : wr_consumer_subscribe(consumer, &err);
+    if (rc) {
+        lose_connection(consumer, now_us, err.text);
+    }
+}
+
+/* --- deliveries --- */
+
+static void give_back(struct wr_consumer *consumer, struct wr_source *source, uint64_t tag,
+                      bool requeue)
+{
+    wr_acks_forget(&source->acks, tag);
+    (void)wr_broker_nack(consumer->connection.broker, source->channel, tag, false, requeue);
+}
+
+static void find_lane(const struct wr_source *source, struct warren_job *job)
+{
+    struct wr_lane *lane = job->reason ? NULL : wr_source_lane(source, job->type);
+    if (lane) {
+        job->lane = lane;
+        job->settings = lane->settings;
+        return;
+    }
+    wr_job_condemn(job, "unknown_type", "queue %s has no job type \"%.*s\"",
+                   source->rules.queue->name, WR_SLICE(job->type));
+}
+
+static void take_delivery(struct wr_consumer *consumer, struct wr_source *source,
+                          struct wr_delivery *delivery)
+{
+    struct warren_job *job = wr_job_decode(&delivery->message, &source->rules,
+                                           wr_clock_wall_ms(consumer->options.clock));
+    if (!job) {
+        give_back(consumer, source, delivery->tag, true);
+        wr_delivery_free(delivery);
+        return;
+    }
+    job->delivery = delivery;
+    job->tag = delivery->tag;
+    job->redelivered = delivery->redelivered;
+    job->source = source;
+    job->generation = consumer->connection.generation;
+    consumer->out++;
+    find_lane(source, job);
+    if (job->reason) {
+        wr_runner_conclude(consumer->runner, job);
+    } else {
+        wr_list_push(&consumer->batch, &job->link);
+    }
+}
+
+static void receive(struct wr_consumer *consumer, struct wr_event *event, int64_t now_us)
+{
+    struct wr_source *source = source_of(consumer, event->channel);
+    struct wr_counters *counters = consumer->options.counters;
+    if (!source || !source->is_consuming || wr_acks_deliver(&source->acks, event->tag)) {
+        wr_delivery_free(event->delivery);
+        lose_connection(consumer, now_us, "a delivery out of order");
+        return;
+    }
+    wr_count(&counters->received);
+    if (event->kind != WR_EVENT_DELIVERY) {
+        wr_log(WR_WARN, "delivery.rejected", "queue=%s cause=%s bytes=%llu", source->name,
+               event->kind == WR_EVENT_OVERSIZED ? "body_too_large" : "bad_properties",
+               (unsigned long long)event->size);
+        wr_count(&counters->dead);
+        give_back(consumer, source, event->tag, false);
+    } else if (consumer->is_draining) {
+        wr_count(&counters->given_back);
+        give_back(consumer, source, event->tag, true);
+        wr_delivery_free(event->delivery);
+    } else {
+        if (event->delivery->redelivered) {
+            wr_count(&counters->redelivered);
+        }
+        take_delivery(consumer, source, event->delivery);
+    }
+}
+
+static void handle(struct wr_consumer *consumer, struct wr_event *event, int64_t now_us)
+{
+    switch (event->kind) {
+    case WR_EVENT_DELIVERY:
+    case WR_EVENT_OVERSIZED:
+    case WR_EVENT_MALFORMED:
+        receive(consumer, event, now_us);
+        break;
+    case WR_EVENT_CANCELLED:
+        wr_log(WR_ERROR, "source.cancelled", "queue=%s cause=\"the queue was deleted or moved\"",
+               event->text);
+        lose_connection(consumer, now_us, "the broker ended a consumer");
+        break;
+    case WR_EVENT_CHANNEL_CLOSED:
+    case WR_EVENT_CLOSED:
+        lose_connection(consumer, now_us, event->text);
+        break;
+    case WR_EVENT_RETURNED:
+        wr_delivery_free(event->delivery);
+        break;
+    case WR_EVENT_NONE:
+    case WR_EVENT_ACKED:
+    case WR_EVENT_NACKED:
+    case WR_EVENT_BLOCKED:
+    case WR_EVENT_UNBLOCKED:
+        break;
+    }
+}
+
+static void take_events(struct wr_consumer *consumer, int64_t now_us)
+{
+    for (int i = 0; i < EVENTS_A_ROUND && consumer->connection.broker; i++) {
+        struct wr_event event;
+        wr_broker_next(consumer->connection.broker, &event);
+        if (event.kind == WR_EVENT_NONE) {
+            break;
+        }
+        handle(consumer, &event, now_us);
+    }
+    atomic_store_explicit(&consumer->options.counters->in_flight, consumer->out,
+                          memory_order_relaxed);
+    if (consumer->batch.first) {
+        wr_pool_push(consumer->pool, &consumer->batch);
+    }
+}
+
+/* --- settling --- */
+
+static void take_home(struct wr_consumer *consumer, struct warren_job *job, int64_t now_us)
+{
+    struct wr_source *source = job->source;
+    bool is_stale = !consumer->connection.broker || !source->is_consuming ||
+                    job->generation != consumer->connection.generation;
+    if (is_stale) {
+        wr_count(&consumer->options.counters->stale);
+    } else if (job->settle == WR_SETTLE_ACK) {
+        wr_acks_settle(&source->acks, job->tag, now_us);
+    } else if (job->settle == WR_SETTLE_REQUEUE) {
+        give_back(consumer, source, job->tag, true);
+    }
+    free_job(consumer, job);
+}
+
+static void take_settled(struct wr_consumer *consumer, int64_t now_us)
+{
+    struct wr_list settled = wr_mailbox_take(&consumer->settled);
+    for (struct wr_link *link; (link = wr_list_take(&settled));) {
+        take_home(consumer, WR_OF(link, struct warren_job, link), now_us);
+    }
+}
+
+struct ack_target {
+    struct wr_broker *broker;
+    uint16_t channel;
+};
+
+static void send_ack(void *user, uint64_t tag, bool multiple)
+{
+    const struct ack_target *target = user;
+    (void)wr_broker_ack(target->broker, target->channel, tag,
+                        multiple); /* a failure shows as CLOSED */
+}
+
+static int64_t flush_acks(struct wr_consumer *consumer, int64_t now_us)
+{
+    int64_t next_us = INT64_MAX;
+    for (size_t i = 0; i < consumer->options.source_count && consumer->connection.broker; i++) {
+        struct wr_source *source = &consumer->options.sources[i];
+        struct ack_target target = { consumer->connection.broker, source->channel };
+        if (!source->is_consuming) {
+            continue;
+        }
+        wr_acks_flush(&source->acks, now_us, send_ack, &target);
+        int64_t deadline_us = wr_acks_deadline_us(&source->acks);
+        next_us = deadline_us < next_us ? deadline_us : next_us;
+    }
+    return next_us;
+}
+
+/* --- draining --- */
+
+static void begin_drain(struct wr_consumer *consumer, int64_t now_us)
+{
+    consumer->is_draining = true;
+    atomic_store(&consumer->is_ready, false);
+    wr_pool_drain(consumer->pool);
+    for (size_t i = 0; i < consumer->options.source_count && consumer->connection.broker; i++) {
+        struct wr_source *source = &consumer->options.sources[i];
+        warren_error err = { .status = WARREN_OK };
+        if (source->is_consuming &&
+            wr_broker_cancel(consumer->connection.broker, source->channel, source->name, &err)) {
+            lose_connection(consumer, now_us, err.text);
+        }
+    }
+    struct wr_list unstarted = wr_pool_take_back(consumer->pool);
+    wr_log(WR_INFO, "drain.begin", "running=%d given_back=%zu",
+           wr_pool_counts(consumer->pool).running, unstarted.length);
+    for (struct wr_link *link; (link = wr_list_take(&unstarted));) {
+        struct warren_job *job = WR_OF(link, struct warren_job, link);
+        wr_count(&consumer->options.counters->given_back);
+        job->settle = WR_SETTLE_REQUEUE;
+        take_home(consumer, job, now_us);
+    }
+}
+
+static void note_drained(struct wr_consumer *consumer)
+{
+    WR_SCOPED_LOCK(&consumer->end_lock);
+    consumer->is_drained = true;
+    (void)pthread_cond_broadcast(&consumer->has_drained);
+}
+
+int64_t wr_consumer_step(struct wr_consumer *consumer, int64_t now_us)
+{
+    reconnect(consumer, now_us);
+    take_settled(consumer, now_us);
+    take_events(consumer, now_us);
+    if (atomic_load(&consumer->wants_drain) && !consumer->is_draining) {
+        begin_drain(consumer, now_us);
+    }
+    if (now_us >= consumer->next_watch_us) {
+        wr_pool_watch(consumer->pool);
+        consumer->next_watch_us = now_us + WATCH_EVERY_US;
+    }
+    int64_t next_us = flush_acks(consumer, now_us);
+    if (consumer->is_draining && consumer->out == 0) {
+        note_drained(consumer);
+    }
+    int64_t connection_us = wr_connection_deadline_us(&consumer->connection);
+    next_us = connection_us < next_us ? connection_us : next_us;
+    return next_us < now_us + STEP_MOST_US ? next_us : now_us + STEP_MOST_US;
+}
+
+static void *loop(void *user)
+{
+    struct wr_consumer *consumer = user;
+    int64_t until_us = 0;
+    while (!atomic_load(&consumer->stops)) {
+        wr_connection_wait(&consumer->connection, &consumer->settled, until_us);
+        until_us = wr_consumer_step(consumer, wr_clock_mono_us(consumer->options.clock));
+    }
+    return NULL;
+}
+
+/* --- life --- */
+
+warren_status wr_consumer_new(struct wr_consumer **out, const struct wr_consumer_options *options,
+                              struct wr_broker *broker, warren_error *err)
+{
+    struct wr_consumer *consumer = calloc(1, sizeof *consumer);
+    if (!consumer) {
+        return wr_no_memory(err);
+    }
+    consumer->options = *options;
+    (void)pthread_mutex_init(&consumer->end_lock, NULL);
+    wr_cond_init(&consumer->has_drained);
+    consumer->connection =
+        (struct wr_connection){ .options = { .settings = &options->settings->broker,
+                                             .name = options->name,
+                                             .clock = options->clock,
+                                             .body_most = options->settings->body_most },
+                                .role = "consumer" };
+    warren_status rc = wr_mailbox_init(&consumer->settled, err);
+    if (rc) {
+        free(consumer);
+        return rc;
+    }
+    if (broker) {
+        wr_connection_adopt(&consumer->connection, broker);
+    }
+    *out = consumer;
+    return WARREN_OK;
+}
+
+void wr_consumer_join(struct wr_consumer *consumer, struct wr_pool *pool, struct wr_runner *runner)
+{
+    consumer->pool = pool;
+    consumer->runner = runner;
+}
+
+warren_status wr_consumer_start(struct wr_consumer *consumer, warren_error *err)
+{
+    return wr_thread_start(&consumer->thread, "warren-consume", WR_STACK_IO, loop, consumer, err);
+}
+
+void wr_consumer_settle(void *user, struct warren_job *job)
+{
+    struct wr_consumer *consumer = user;
+    (void)wr_mailbox_push(&consumer->settled, &job->link); /* is never closed */
+}
+
+void wr_consumer_drain(struct wr_consumer *consumer)
+{
+    atomic_store(&consumer->wants_drain, true);
+    wr_mailbox_poke(&consumer->settled);
+}
+
+bool wr_consumer_wait_drained(struct wr_consumer *consumer, int64_t timeout_us)
+{
+    int64_t until_us = wr_clock_mono_us(NULL) + timeout_us;
+    WR_SCOPED_LOCK(&consumer->end_lock);
+    while (!consumer->is_drained) {
+        int64_t left_us = until_us - wr_clock_mono_us(NULL);
+        if (left_us <= 0) {
+            return false;
+        }
+        (void)wr_cond_wait(&consumer->has_drained, &consumer->end_lock, left_us);
+    }
+    return true;
+}
+
+bool wr_consumer_is_ready(const struct wr_consumer *consumer)
+{
+    return atomic_load(&consumer->is_ready);
+}
+
+void wr_consumer_stop(struct wr_consumer *consumer)
+{
+    atomic_store(&consumer->stops, true);
+    wr_mailbox_poke(&consumer->settled);
+    wr_thread_join(&consumer->thread);
+    (void)flush_acks(consumer, INT64_MAX / 2);
+    wr_connection_close(&consumer->connection);
+    for (size_t i = 0; i < consumer->options.source_count; i++) {
+        wr_acks_done(&consumer->options.sources[i].acks);
+        consumer->options.sources[i].is_consuming = false;
+    }
+}
+
+void wr_consumer_free(struct wr_consumer *consumer)
+{
+    if (!consumer) {
+        return;
+    }
+    wr_consumer_stop(consumer);
+    take_settled(consumer, 0);
+    wr_mailbox_done(&consumer->settled);
+    (void)pthread_cond_destroy(&consumer->has_drained);
+    (void)pthread_mutex_destroy(&consumer->end_lock);
+    free(consumer);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a worker counts beside its work. Threads: any; each count is on its own.
+ */
+#ifndef WR_ENGINE_COUNTERS_H
+#define WR_ENGINE_COUNTERS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct wr_counters {
+    _Atomic uint64_t received;
+    _Atomic uint64_t redelivered;
+    _Atomic uint64_t done;
+    _Atomic uint64_t retried;
+    _Atomic uint64_t dead;
+    _Atomic uint64_t discarded;
+    _Atomic uint64_t snoozed;
+    _Atomic uint64_t given_back;
+    _Atomic uint64_t stale;
+    _Atomic uint64_t connections;
+    _Atomic uint64_t in_flight;
+};
+
+static inline void wr_count(_Atomic uint64_t *counter)
+{
+    (void)atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+static inline uint64_t wr_counted(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A lane: the waiting jobs of one job type in one queue, and the limit on how many of them run at
+ * once. Lanes belong to the pool and are touched under its lock only; what is set before the start
+ * may be read by anyone.
+ */
+#ifndef WR_ENGINE_LANE_H
+#define WR_ENGINE_LANE_H
+
+#include "base/list.h"
+#include "model/settings.h"
+#include "warren/job.h"
+
+struct wr_lane {
+    /* Set before the start. */
+    const struct wr_queue_settings *queue;
+    const struct wr_job_settings *settings;
+    warren_handler *handler;
+    void *user;
+    /* Under the pool's lock. */
+    struct wr_link link; /* in the pool's list of runnable lanes */
+    bool is_listed;
+    struct wr_list waiting;
+    int running;
+    int64_t last_wait_log_us; /* when it was last named for holding jobs back */
+};
+
+/** Whether one of its jobs may start now. */
+static inline bool wr_lane_has_work(const struct wr_lane *lane)
+{
+    return lane->waiting.first && lane->running < lane->settings->concurrency;
+}
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pool: threads that take jobs from runnable lanes and call one function with each. It knows no
+ * verdicts and no broker. Isolated types keep threads of their own: all other types together never
+ * hold more than what the isolated ones leave.
+ *
+ * Threads: push, take back and the counts may be called by any thread. Without threads (0) the
+ * owner calls wr_pool_step, which is how tests run the engine.
+ */
+#ifndef WR_ENGINE_POOL_H
+#define WR_ENGINE_POOL_H
+
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "engine/lane.h"
+#include "model/job.h"
+
+struct wr_pool;
+
+struct wr_pool_options {
+    int threads;      /* how many to start; 0: none, the owner steps */
+    int shared_limit; /* how many jobs of types that aren't isolated may run at once */
+    const struct wr_clock *clock;
+    void (*run)(
+        void *user,
+        struct warren_job *job); /* on a worker thread; the job is the callee's afterwards */
+    void *user;
+};
+
+struct wr_pool_counts {
+    int running;
+    size_t waiting;
+    uint64_t overruns;   /* jobs that ran past their timeout */
+    uint64_t lane_waits; /* times a lane at its limit held jobs back while a thread was idle */
+};
+
+warren_status wr_pool_new(struct wr_pool **out, const struct wr_pool_options *options,
+                          warren_error *err);
+
+/** Hands jobs over, each to its `lane`; the list is empty afterwards. Takes. */
+void wr_pool_push(struct wr_pool *pool, struct wr_list *jobs);
+
+/** Takes back every job that has not started. */
+struct wr_list wr_pool_take_back(struct wr_pool *pool);
+
+/** Runs one job on this thread; false when none may start. Only without threads. */
+bool wr_pool_step(struct wr_pool *pool);
+
+/** Says that a drain has begun: warren_job_cancelled turns true. */
+void wr_pool_drain(struct wr_pool *pool);
+const atomic_bool *wr_pool_drains(const struct wr_pool *pool);
+
+struct wr_pool_counts wr_pool_counts(struct wr_pool *pool);
+
+/** Logs and counts, once each, the jobs that run past their deadline. Called about once a second by
+ * one thread. */
+void wr_pool_watch(struct wr_pool *pool);
+
+/** Ends the threads once they have nothing to run. False: some still ran a handler after
+ * `timeout_us`; then nothing may be freed, and the pool lives on. True: all have ended and the pool
+ * is freed. */
+bool wr_pool_stop(struct wr_pool *pool, int64_t timeout_us);
+
+#endif

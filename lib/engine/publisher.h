@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The publisher: publishes requests on one connection and brings back the broker's word on each.
+ * Every request ends with exactly one call of its `done`.
+ *
+ * Threads: submit from any; everything else happens on the publisher's thread, or on its owner's
+ * when it is stepped.
+ */
+#ifndef WR_ENGINE_PUBLISHER_H
+#define WR_ENGINE_PUBLISHER_H
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "io/broker.h"
+#include "model/parcel.h"
+
+struct wr_publisher;
+
+/** One message to be published. Taken by submit, given back to `done`, which frees it with
+ * wr_request_free or as the struct it is embedded in. */
+struct wr_request {
+    struct wr_link link;
+    struct wr_parcel parcel;
+    bool insists; /* goes on trying until it is confirmed or the publisher ends: a job's way on */
+    int64_t deadline_us; /* otherwise: when to give up; on the publisher's clock */
+    void (*done)(struct wr_request *request, warren_status status, const warren_error *error);
+    void *user;
+    /* The publisher's own. */
+    bool is_returned;
+    bool was_sent;
+    int tries;
+    int64_t due_us; /* not before */
+};
+
+struct wr_publisher_options {
+    const struct wr_settings *settings;
+    const struct wr_clock *clock; /* NULL: the machine's */
+    const char *name;             /* of the connection */
+};
+
+/** Makes a publisher on a connection that is open already (taken; NULL: it connects when it first
+ * can). */
+warren_status wr_publisher_new(struct wr_publisher **out,
+                               const struct wr_publisher_options *options, struct wr_broker *broker,
+                               warren_error *err);
+
+/** Starts its thread. */
+warren_status wr_publisher_start(struct wr_publisher *publisher, warren_error *err);
+
+/** Any thread: takes the request. After the end its `done` is called at once with CLOSED. */
+void wr_publisher_submit(struct wr_publisher *publisher, struct wr_request *request);
+
+/** One round: sends what can be sent, takes what came. Returns when the next round is due at the
+ * latest. */
+int64_t wr_publisher_step(struct wr_publisher *publisher, int64_t now_us);
+
+/** How often an insisting request had to be repeated. Any thread. */
+uint64_t wr_publisher_repeats(const struct wr_publisher *publisher);
+
+/** Waits until nothing is open, at most `timeout_us`, ends the thread, and answers what is left
+ * with CLOSED (UNKNOWN when it was sent). */
+void wr_publisher_stop(struct wr_publisher *publisher, int64_t timeout_us);
+
+/** Frees; stops first if need be. NULL is fine. */
+void wr_publisher_free(struct wr_publisher *publisher);
+
+#endif

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: one job's story, read from the bottom up.
+//
+//     run: expired? JSON? ──▶ handler ──▶ verdict ──▶ conclude
+//     conclude: DONE, DISCARD          ──▶ settle(ack)
+//               RETRY, SNOOZE          ──▶ ladder ──confirm──▶ settle(ack)
+//               DEAD, attempts used up ──▶ dead exchange ──confirm──▶ settle(ack)
+//
+// Forward first, then ack: a job that goes on as a message is settled by that message's confirm.
+// The messages that a handler published itself count too: `open_publishes` starts at 1 for the job
+// and is raised by each; whoever brings it to zero carries the verdict out. If one of them failed,
+// "done" becomes a retry.
+#include "engine/runner.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "engine/lane.h"
+#include "model/topology.h"
+
+/* A message of a job: its way on, or one that its handler published. */
+struct errand {
+    struct wr_request request;
+    struct wr_runner *runner;
+    struct warren_job *job;
+};
+
+static void settle(struct wr_runner *runner, struct warren_job *job, enum wr_settle how)
+{
+    job->settle = how;
+    runner->settle(runner->user, job);
+}
+
+static void log_job(enum wr_level level, const char *event, const struct warren_job *job,
+                    const char *more)
+{
+    char text[600];
+    char id[300];
+    if (!wr_log_wants(level)) {
+        return;
+    }
+    (void)snprintf(id, sizeof id, "%.*s", WR_SLICE(job->id));
+    char quoted_id[400];
+    wr_log(level, event, "queue=%s type=%s id=%s attempt=%d%s%s", job->queue->name,
+           job->settings ? job->settings->type : "-", wr_log_quote(quoted_id, sizeof quoted_id, id),
+           (int)job->books.attempt + 1, more,
+           job->text ? wr_log_quote(text, sizeof text, job->text) : "\"\"");
+}
+
+const char *wr_runner_home(char *out, size_t size, const struct warren_job *job)
+{
+    if (job->settings && job->settings->isolate) {
+        wr_topology_isolated_queue(out, size, job->queue->name, job->settings->type);
+    } else {
+        (void)snprintf(out, size, "%s", job->queue->name);
+    }
+    return out;
+}
+
+static void forwarded(struct wr_request *request, warren_status status, const warren_error *error)
+{
+    struct errand *errand = WR_OF(request, struct errand, request);
+    (void)error; /* an insisting request fails only when the publisher ends: the broker keeps the
+                    original */
+    settle(errand->runner, errand->job, status ? WR_SETTLE_LEAVE : WR_SETTLE_ACK);
+    wr_parcel_done(&errand->request.parcel);
+    free(errand);
+}
+
+/* Sends the job on as a message; its confirm settles the job. */
+static void forward(struct wr_runner *runner, struct warren_job *job, const struct wr_forward *how)
+{
+    struct errand *errand = calloc(1, sizeof *errand);
+    if (!errand || wr_parcel_forward(&errand->request.parcel, job, how)) {
+        free(errand);
+        log_job(WR_ERROR, "job.no_memory", job, " ignoring=verdict given_back=1 error=");
+        settle(runner, job, WR_SETTLE_REQUEUE);
+        return;
+    }
+    errand->request.insists = true;
+    errand->request.done = forwarded;
+    errand->runner = runner;
+    errand->job = job;
+    wr_publisher_submit(runner->publisher, &errand->request);
+}
+
+static struct wr_forward begin_forward(const struct wr_runner *runner, const struct warren_job *job,
+                                       enum wr_forward_kind kind)
+{
+    return (struct wr_forward){ .kind = kind,
+                                .ns = runner->settings->ns,
+                                .worker = runner->worker,
+                                .text = job->text,
+                                .wall_ms = wr_clock_wall_ms(runner->clock) };
+}
+
+static void bury(struct wr_runner *runner, struct warren_job *job, const char *reason,
+                 bool is_charged)
+{
+    struct wr_forward how = begin_forward(runner, job, WR_FORWARD_DEAD);
+    how.reason = reason;
+    how.is_charged = is_charged;
+    if (!how.text && job->verdict == WARREN_DEAD) {
+        how.text = "";
+    }
+    char more[80];
+    (void)snprintf(more, sizeof more, " reason=%s error=", reason);
+    log_job(WR_WARN, "job.dead", job, more);
+    wr_count(&runner->counters->dead);
+    forward(runner, job, &how);
+}
+
+static void postpone(struct wr_runner *runner, struct warren_job *job, enum wr_forward_kind kind,
+                     int64_t delay_ms)
+{
+    struct wr_forward how = begin_forward(runner, job, kind);
+    char home[WR_DELAY_KEY_SIZE];
+    int64_t rounded_ms = wr_delay_round_up(delay_ms > 0 ? delay_ms : 1);
+    how.delay_ms = rounded_ms;
+    how.home = wr_runner_home(home, sizeof home, job);
+    how.is_charged = kind == WR_FORWARD_RETRY;
+    if (kind == WR_FORWARD_RETRY && !how.text) {
+        how.text = "";
+    }
+    char more[80];
+    (void)snprintf(more, sizeof more, " delay_ms=%lld error=", (long long)rounded_ms);
+    log_job(WR_INFO, kind == WR_FORWARD_RETRY ? "job.retry" : "job.snooze", job, more);
+    wr_count(kind == WR_FORWARD_RETRY ? &runner->counters->retried : &runner->counters->snoozed);
+    forward(runner, job, &how);
+}
+
+static int64_t cap_delay(const struct wr_runner *runner, int64_t delay_ms)
+{
+    int64_t most_ms = runner->settings->delay_max_ms;
+    return delay_ms < most_ms ? delay_ms : most_ms;
+}
+
+static void retry(struct wr_runner *runner, struct warren_job *job)
+{
+    struct wr_retry_policy policy = job->settings->retry;
+    (void)wr_job_policy(job, &policy, NULL); /* was checked before the run */
+    int64_t delay_ms;
+    if (!wr_retry_plan(&policy, (int)job->books.attempt + 1, wr_random(), &delay_ms)) {
+        bury(runner, job, "failed", true);
+        return;
+    }
+    postpone(runner, job, WR_FORWARD_RETRY,
+             cap_delay(runner, job->delay_ms >= 0 ? job->delay_ms : delay_ms));
+}
+
+static void discard(struct wr_runner *runner, struct warren_job *job)
+{
+    log_job(WR_WARN, "job.discard", job, " error=");
+    wr_count(&runner->counters->discarded);
+    settle(runner, job, WR_SETTLE_ACK);
+}
+
+static void say(struct warren_job *job, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    wr_job_say(job, format, args);
+    va_end(args);
+}
+
+/* The verdict, once nothing of the job is unconfirmed. */
+static void carry_out(struct wr_runner *runner, struct warren_job *job)
+{
+    if (atomic_load(&job->publish_failed) && job->verdict != WARREN_DEAD) {
+        say(job, "a message that the job published was not confirmed");
+        job->verdict = WARREN_RETRY;
+        job->delay_ms = -1;
+    }
+    switch (job->verdict) {
+    case WARREN_DONE:
+        wr_count(&runner->counters->done);
+        settle(runner, job, WR_SETTLE_ACK);
+        return;
+    case WARREN_RETRY:
+        retry(runner, job);
+        return;
+    case WARREN_SNOOZE:
+        postpone(runner, job, WR_FORWARD_SNOOZE, cap_delay(runner, job->delay_ms));
+        return;
+    case WARREN_DISCARD:
+        discard(runner, job);
+        return;
+    case WARREN_DEAD:
+        bury(runner, job, job->reason ? job->reason : "dead", !job->reason);
+        return;
+    }
+    say(job, "the handler returned %d, which is no verdict", (int)job->verdict);
+    bury(runner, job, "bad_verdict", true);
+}
+
+void wr_runner_conclude(struct wr_runner *runner, struct warren_job *job)
+{
+    if (atomic_fetch_sub(&job->open_publishes, 1) == 1) {
+        carry_out(runner, job);
+    }
+}
+
+static void published(struct wr_request *request, warren_status status, const warren_error *error)
+{
+    struct errand *errand = WR_OF(request, struct errand, request);
+    if (status) {
+        char text[600];
+        wr_log(WR_WARN, "job.publish_failed", "id=%.*s error=%s", WR_SLICE(errand->job->id),
+               wr_log_quote(text, sizeof text, error->text));
+        atomic_store(&errand->job->publish_failed, true);
+    }
+    wr_runner_conclude(errand->runner, errand->job);
+    wr_parcel_done(&errand->request.parcel);
+    free(errand);
+}
+
+warren_status wr_runner_publish(struct wr_runner *runner, struct warren_job *job,
+                                const struct warren_message *message, warren_error *err)
+{
+    struct errand *errand = calloc(1, sizeof *errand);
+    if (!errand) {
+        return wr_no_memory(err);
+    }
+    const struct wr_settings *settings = runner->settings;
+    struct wr_compose how = { settings->ns, settings->delay_max_ms, settings->body_most,
+                              wr_clock_wall_ms(runner->clock) };
+    warren_status rc = wr_parcel_compose(&errand->request.parcel, message, &how, err);
+    if (rc) {
+        free(errand);
+        return rc;
+    }
+    if (wr_parcel_keep(&errand->request.parcel)) {
+        wr_parcel_done(&errand->request.parcel);
+        free(errand);
+        return wr_no_memory(err);
+    }
+    errand->request.deadline_us =
+        wr_clock_mono_us(runner->clock) + settings->publish_timeout_ms * WR_US_PER_MS;
+    errand->request.done = published;
+    errand->runner = runner;
+    errand->job = job;
+    (void)atomic_fetch_add(&job->open_publishes, 1);
+    wr_publisher_submit(runner->publisher, &errand->request);
+    return WARREN_OK;
+}
+
+static bool claims_json(const struct warren_job *job)
+{
+    static const char json[] = "application/json";
+    struct wr_slice type = job->message->content_type;
+    size_t size = sizeof json - 1;
+    return (job->message->present & WR_CONTENT_TYPE) && type.size >= size &&
+           memcmp(type.data, json, size) == 0 && (type.size == size || type.data[size] == ';');
+}
+
+/* What may keep a job from its handler. */
+static void check(struct wr_runner *runner, struct warren_job *job)
+{
+    warren_error err = { .status = WARREN_OK };
+    struct wr_retry_policy policy;
+    if (job->books.expires_ms && wr_clock_wall_ms(runner->clock) > job->books.expires_ms) {
+        wr_job_condemn(job, "expired", "it was to start before %lld (ms since 1970)",
+                       (long long)job->books.expires_ms);
+    }
+    bool has_own_policy = job->books.max_attempts || job->books.backoff.size;
+    if (has_own_policy && !wr_job_policy(job, &policy, &err)) {
+        wr_job_condemn(job, "bad_message", "%s", err.text);
+    }
+    if (!job->queue->json_raw && claims_json(job) &&
+        wr_job_check_json(job, runner->settings->json_depth, &err)) {
+        wr_job_condemn(job, "bad_message", "%s", err.text);
+    }
+}
+
+void wr_runner_run(void *user, struct warren_job *job)
+{
+    struct wr_runner *runner = user;
+    const struct wr_lane *lane = job->lane;
+    job->home = runner;
+    check(runner, job);
+    if (!job->reason) {
+        job->verdict = lane->handler(job, lane->user);
+    }
+    wr_runner_conclude(runner, job);
+}
