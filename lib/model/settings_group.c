@@ -86,8 +86,8 @@ static void report_unknown(struct wr_reader *reader, const struct wr_place *plac
         wr_problem_error(reader->problems, place, "unknown key, did you mean '%.*s'?",
                          WR_SLICE(near));
     } else {
-        wr_problem_error(reader->problems, place, "unknown key; see `warren config explain %s`",
-                         prefix);
+        wr_problem_error(reader->problems, place, "unknown key; see `warren config explain%s%s`",
+                         prefix[0] ? " " : "", prefix);
     }
 }
 

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+// What libconfig 1.5 would swallow, what files may not be trusted, and what ${…} stands for.
+#include <CUnit/Basic.h>
+#include <CUnit/CUnit.h>
+
+#include "config_folder.h"
+
+#define ORDERS "queue: { name = \"orders\"; jobs: ( { type = \"order.paid\"; } ); };"
+
+static void an_integer_that_would_wrap_is_refused_in_its_line(void)
+{
+    const char *said = folder_complaints("# 99999999999 \"\n/* 99999999999\n \" */ // \"\n"
+                                         "threads = 99999999999;\nnamespace = \"a99999999999\";\n"
+                                         "limits: { headers = 2147483648; };\n"
+                                         "publish: { window = 0xFFFFFFFF; };\n"
+                                         "json = 99999999999999999999L;",
+                                         NULL);
+    CU_ASSERT(has_line(said, "warren.cfg:4: the number 99999999999 is too large"));
+    CU_ASSERT(has_line(said, "warren.cfg:6: the number 2147483648 is too large"));
+    CU_ASSERT(has_line(said, "warren.cfg:7: the number 0xFFFFFFFF is too large"));
+    CU_ASSERT(has_line(said, "warren.cfg:8: the number 99999999999999999999 is too large"));
+    CU_ASSERT_PTR_NULL(strstr(said, ":1:"));
+    CU_ASSERT_PTR_NULL(strstr(said, ":2:"));
+    CU_ASSERT_PTR_NULL(strstr(said, ":5:"));
+}
+
+static void numbers_in_names_strings_and_fractions_are_left_alone(void)
+{
+    const char *said =
+        queue_complaints("name = \"q99999999999 \\\" 99999999999\"\n"
+                         "\" 99999999999\"; /* \" */ retry: { factor = "
+                         "2.00000000000000000001; jitter = 99999999999e-12; };\n"
+                         "jobs: ( { type = \"a\"; concurrency = 0000000000000003; } )");
+    CU_ASSERT_STRING_EQUAL(said, "");
+    said = queue_complaints("n99999999999 = 1; name = \"q\"; jobs: ( { type = \"a\"; } );");
+    CU_ASSERT(has_line(said, "queues/10.cfg:2: queue.n99999999999: unknown key; see `warren config "
+                             "explain queue`"));
+}
+
+static void an_include_is_refused_before_anything_is_read(void)
+{
+    const char *said =
+        folder_complaints("namespace = \"@include\";\n  @include \"/etc/passwd\"\n", ORDERS);
+    CU_ASSERT(has_line(said, "warren.cfg:2: @include is not allowed; options belong into "
+                             "warren.cfg, and every *.cfg file in the folder of queues is read by "
+                             "itself"));
+    CU_ASSERT_PTR_NULL(strstr(said, "warren.cfg:1"));
+}
+
+static void escapes_that_would_stay_as_they_are_written_are_refused(void)
+{
+    const char *said = folder_complaints("namespace = \"caf\\u00e9\";\nlog: { level = \"\\q\"; };\n"
+                                         "broker: { user = \"a\\x00b\"; };",
+                                         ORDERS);
+    CU_ASSERT(has_line(said, "warren.cfg:1: \\u is not an escape here; write the character itself, "
+                             "in UTF-8"));
+    CU_ASSERT(
+        has_line(said, "warren.cfg:2: \\q is not an escape here; a backslash is written \\\\"));
+    CU_ASSERT(has_line(said, "warren.cfg:3: a string can't hold \\x00"));
+    CU_ASSERT_STRING_EQUAL(queue_complaints("name = \"caf\xC3\xA9\\x41\\t\";"),
+                           "queues/10.cfg:1: "
+                           "queue.jobs: is missing\nqueues/10.cfg:2: queue.name: has control "
+                           "characters\n");
+}
+
+static void a_file_that_is_no_text_is_refused(void)
+{
+    static const char *const want = "warren.cfg: the file is not text in UTF-8\n";
+    CU_ASSERT_STRING_EQUAL(folder_complaints("namespace = \"caf\xE9\";", NULL), want);
+    folder_make();
+    folder_write_bytes("warren.cfg", "threads = 1;\0threads = 2;", 25);
+    CU_ASSERT_PTR_NULL(folder_load("warren.cfg"));
+    folder_remove();
+    CU_ASSERT_STRING_EQUAL(wr_text_string(&folder_problems), want);
+    CU_ASSERT(has_line(folder_complaints("\xEF\xBB\xBFthreads = 1;", NULL),
+                       "warren.cfg:1: the file begins with a byte order mark; save it as UTF-8 "
+                       "without one"));
+}
+
+static void a_key_said_twice_and_a_syntax_error_have_their_lines(void)
+{
+    const char *said = folder_complaints("threads = 1;\n\nthreads = 2;", NULL);
+    CU_ASSERT_STRING_EQUAL(said, "warren.cfg:3: duplicate setting name\n");
+    said = folder_complaints("threads = 1;\nlog: {\n level = ;\n};", NULL);
+    CU_ASSERT_STRING_EQUAL(said, "warren.cfg:3: syntax error\n");
+}
+
+static void deep_nesting_and_huge_files_are_refused(void)
+{
+    char *text = malloc((1 << 20) + 64);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    memset(text, '(', 100000);
+    (void)snprintf(text, 5, "a = ");
+    text[4] = '(';
+    text[100000] = '\0';
+    CU_ASSERT_STRING_EQUAL(folder_complaints(text, NULL),
+                           "warren.cfg:1: nested deeper than 32 groups and lists\n");
+    memset(text, ' ', (1 << 20) + 1);
+    text[(1 << 20) + 1] = '\0';
+    CU_ASSERT_STRING_EQUAL(folder_complaints(text, NULL), "warren.cfg: larger than 1 MiB\n");
+    text[1 << 20] = '\0';
+    CU_ASSERT_PTR_NOT_NULL(strstr(folder_complaints(text, NULL), "note: no queue"));
+    free(text);
+}
+
+static void files_that_others_may_write_are_refused(void)
+{
+    static const mode_t modes[] = { 0664, 0646 };
+    for (size_t i = 0; i < 2; i++) {
+        folder_make();
+        folder_write("warren.cfg", "");
+        folder_write("queues/10.cfg", ORDERS);
+        CU_ASSERT_EQUAL(chmod("queues/10.cfg", modes[i]), 0);
+        CU_ASSERT_PTR_NULL(folder_load("warren.cfg"));
+        folder_remove();
+        CU_ASSERT_STRING_EQUAL(wr_text_string(&folder_problems),
+                               "queues/10.cfg: others may write this file, so it can't be trusted; "
+                               "chmod go-w it\n");
+    }
+}
+
+static void only_regular_files_are_read(void)
+{
+    folder_make();
+    CU_ASSERT_EQUAL(mkfifo("warren.cfg", 0600), 0);
+    CU_ASSERT_PTR_NULL(folder_load("warren.cfg")); /* and doesn't wait for a writer */
+    CU_ASSERT_STRING_EQUAL(wr_text_string(&folder_problems), "warren.cfg: not a regular file\n");
+    CU_ASSERT_PTR_NULL(folder_load("queues"));
+    CU_ASSERT_STRING_EQUAL(wr_text_string(&folder_problems), "queues: not a regular file\n");
+    folder_remove();
+}
+
+static void a_password_in_a_file_for_everyone_is_noted(void)
+{
+    static const char text[] = "broker: { password = \"pw\";\nurl = \"amqp://u:pw@h\"; };\n" ORDERS;
+    CU_ASSERT_STRING_EQUAL(
+        folder_complaints(text, NULL),
+        "warren.cfg:1: note: broker.password: a password in a file that everyone "
+        "may read; chmod o-r it, or use password_file or ${env:NAME}\n"
+        "warren.cfg:2: note: broker.url: a password in a file that everyone may "
+        "read; chmod o-r it, or use password_file or ${env:NAME}\n");
+    setenv("WARREN_TEST_PASSWORD", "pw", 1);
+    CU_ASSERT_STRING_EQUAL(
+        folder_complaints("broker: { url = \"amqp://u:${env:WARREN_TEST_PASSWORD}@h\"; };\n" ORDERS,
+                          NULL),
+        "");
+    folder_make();
+    folder_write("warren.cfg", text);
+    CU_ASSERT_EQUAL(chmod("warren.cfg", 0640), 0);
+    wr_settings_free(folder_load("warren.cfg"));
+    folder_remove();
+    CU_ASSERT_STRING_EQUAL(wr_text_string(&folder_problems), "");
+}
+
+static struct wr_settings *load_expanded(const char *text)
+{
+    folder_make();
+    folder_write("pw", "se;cret\"${env:HOME}\n");
+    folder_write("warren.cfg", text);
+    struct wr_settings *settings = folder_load("warren.cfg");
+    folder_remove();
+    return settings;
+}
+
+static void variables_and_files_are_expanded_after_parsing(void)
+{
+    setenv("WARREN_TEST_NAME", "x\"; threads = 3; y = \"", 1);
+    setenv("WARREN_TEST_EMPTY", "", 1);
+    setenv("WARREN_TEST_NUMBER", "12", 1);
+    struct wr_settings *settings =
+        load_expanded("broker: { user = \"a${env:WARREN_TEST_NAME}b\"; password = \"${file:pw}\";\n"
+                      "connection_name = \"$${env:X} $5 $$ ${env:WARREN_TEST_UNSET:-d:-e}\";\n"
+                      "heartbeat = \"${env:WARREN_TEST_EMPTY:-30s}\"; };\n"
+                      "publish: { window = \"${env:WARREN_TEST_NUMBER}\"; };\n" ORDERS);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(settings);
+    CU_ASSERT_STRING_EQUAL(settings->broker.user, "ax\"; threads = 3; y = \"b");
+    CU_ASSERT_STRING_EQUAL(settings->broker.password, "se;cret\"${env:HOME}");
+    CU_ASSERT_STRING_EQUAL(settings->broker.connection_name, "${env:X} $5 $ d:-e");
+    CU_ASSERT_EQUAL(settings->broker.heartbeat_ms, 30000);
+    CU_ASSERT_EQUAL(settings->publish_window, 12);
+    CU_ASSERT_EQUAL(settings->threads, 0);
+    wr_settings_free(settings);
+}
+
+static void what_cannot_be_expanded_is_said_without_the_value(void)
+{
+    unsetenv("WARREN_TEST_UNSET");
+    CU_ASSERT_PTR_NULL(load_expanded("namespace = \"${env:WARREN_TEST_UNSET}\";\n"
+                                     "drain_timeout = \"${file:pw}\";\n"
+                                     "broker: { user = \"${file:none}\";\npassword = \"${pw}\";\n"
+                                     "url = \"${env:X\"; };\n" ORDERS));
+    const char *said = wr_text_string(&folder_problems);
+    CU_ASSERT(has_line(said, "warren.cfg:1: namespace: the environment has no WARREN_TEST_UNSET; "
+                             "${env:WARREN_TEST_UNSET:-default} would give it a default"));
+    CU_ASSERT(has_line(said, "warren.cfg:2: drain_timeout: got what ${file:pw} stands for, want a "
+                             "duration such as \"90s\" or \"2m\""));
+    CU_ASSERT(has_line(said, "warren.cfg:3: broker.user: ./none can't be read: No such file or "
+                             "directory"));
+    CU_ASSERT(has_line(said, "warren.cfg:4: broker.password: ${pw}: want ${env:NAME} or "
+                             "${file:PATH}; a plain \"${\" is written \"$${\""));
+    CU_ASSERT(has_line(said,
+                       "warren.cfg:5: broker.url: \"${\" without its \"}\"; a plain \"${\" is "
+                       "written \"$${\""));
+    CU_ASSERT_PTR_NULL(strstr(said, "se;cret"));
+}
+
+static void a_value_from_outside_is_limited_and_must_be_text(void)
+{
+    char long_value[4200];
+    memset(long_value, 'x', sizeof long_value - 1);
+    long_value[sizeof long_value - 1] = '\0';
+    setenv("WARREN_TEST_LONG", long_value, 1);
+    setenv("WARREN_TEST_BYTES", "caf\xE9", 1);
+    CU_ASSERT_PTR_NULL(load_expanded("broker: { user = \"${env:WARREN_TEST_LONG}\";\n"
+                                     "connection_name = \"${env:WARREN_TEST_BYTES}\";\n"
+                                     "password = \"${env:WARREN_TEST_BYTES}\"; };\n" ORDERS));
+    CU_ASSERT_STRING_EQUAL(wr_text_string(&folder_problems),
+                           "warren.cfg:1: broker.user: longer than 4096 bytes\n"
+                           "warren.cfg:2: broker.connection_name: not UTF-8\n");
+}
+
+/* A text that was cut or changed anywhere gives problems or settings, and never anything else. */
+static void no_damaged_file_does_harm(void)
+{
+    struct wr_text text = { 0 };
+    wr_settings_template(WR_TEMPLATE_MAIN, &text);
+    wr_settings_template(WR_TEMPLATE_QUEUE_FULL, &text);
+    unsigned state = 1;
+    folder_make();
+    for (size_t i = 0; i < 400; i++) {
+        state = state * 1103515245 + 12345;
+        size_t at = (state >> 8) % text.size;
+        char saved = text.data[at];
+        text.data[at] = "\"{}()[];,=$\\0x@#L.-"[(state >> 3) % 19];
+        folder_write_bytes("warren.cfg", text.data, i % 2 ? text.size : at + 1);
+        struct wr_settings *settings = folder_load("warren.cfg");
+        CU_ASSERT_FATAL(settings != NULL || folder_problems.size > 0);
+        wr_settings_free(settings);
+        text.data[at] = saved;
+    }
+    folder_remove();
+    wr_text_done(&text);
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("settings_traps", NULL, NULL);
+    CU_ADD_TEST(suite, an_integer_that_would_wrap_is_refused_in_its_line);
+    CU_ADD_TEST(suite, numbers_in_names_strings_and_fractions_are_left_alone);
+    CU_ADD_TEST(suite, an_include_is_refused_before_anything_is_read);
+    CU_ADD_TEST(suite, escapes_that_would_stay_as_they_are_written_are_refused);
+    CU_ADD_TEST(suite, a_file_that_is_no_text_is_refused);
+    CU_ADD_TEST(suite, a_key_said_twice_and_a_syntax_error_have_their_lines);
+    CU_ADD_TEST(suite, deep_nesting_and_huge_files_are_refused);
+    CU_ADD_TEST(suite, files_that_others_may_write_are_refused);
+    CU_ADD_TEST(suite, only_regular_files_are_read);
+    CU_ADD_TEST(suite, a_password_in_a_file_for_everyone_is_noted);
+    CU_ADD_TEST(suite, variables_and_files_are_expanded_after_parsing);
+    CU_ADD_TEST(suite, what_cannot_be_expanded_is_said_without_the_value);
+    CU_ADD_TEST(suite, a_value_from_outside_is_limited_and_must_be_text);
+    CU_ADD_TEST(suite, no_damaged_file_does_harm);
+    CU_basic_run_tests();
+    wr_text_done(&folder_problems);
+    unsigned failed = CU_get_number_of_failures();
+    CU_cleanup_registry();
+    return failed ? 1 : 0;
+}
