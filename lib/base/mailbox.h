@@ -31,7 +31,8 @@ warren_status wr_mailbox_init(struct wr_mailbox *mailbox, warren_error *err);
 /** Frees the mailbox, not the letters in it: take them first. */
 void wr_mailbox_done(struct wr_mailbox *mailbox);
 
-/** Any thread: hands one element over. False when the mailbox is closed: the element is still the caller's. */
+/** Any thread: hands one element over. False when the mailbox is closed: the element is still the
+ * caller's. */
 bool wr_mailbox_push(struct wr_mailbox *mailbox, struct wr_link *link);
 
 /** Any thread: wakes the owner without a letter. */

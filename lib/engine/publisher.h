@@ -10,27 +10,10 @@
 #define WR_ENGINE_PUBLISHER_H
 
 #include "base/clock.h"
-#include "base/list.h"
+#include "engine/request.h"
 #include "io/broker.h"
-#include "model/parcel.h"
 
 struct wr_publisher;
-
-/** One message to be published. Taken by submit, given back to `done`, which frees it with
- * wr_request_free or as the struct it is embedded in. */
-struct wr_request {
-    struct wr_link link;
-    struct wr_parcel parcel;
-    bool insists; /* goes on trying until it is confirmed or the publisher ends: a job's way on */
-    int64_t deadline_us; /* otherwise: when to give up; on the publisher's clock */
-    void (*done)(struct wr_request *request, warren_status status, const warren_error *error);
-    void *user;
-    /* The publisher's own. */
-    bool is_returned;
-    bool was_sent;
-    int tries;
-    int64_t due_us; /* not before */
-};
 
 struct wr_publisher_options {
     const struct wr_settings *settings;

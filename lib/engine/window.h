@@ -6,7 +6,8 @@
 #ifndef WR_ENGINE_WINDOW_H
 #define WR_ENGINE_WINDOW_H
 
-#include "engine/publisher.h"
+#include "engine/request.h"
+#include "model/message.h"
 
 struct wr_window {
     struct wr_request *

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A request to publish: what the publisher takes and the confirm window keeps.
+ * Threads: belongs to whoever holds the pointer; crosses threads through the publisher's mailbox.
+ */
+#ifndef WR_ENGINE_REQUEST_H
+#define WR_ENGINE_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "model/parcel.h"
+#include "warren/error.h"
+
+/** One message to be published. Taken by submit, given back to `done`, which frees it with
+ * wr_request_free or as the struct it is embedded in. */
+struct wr_request {
+    struct wr_link link;
+    struct wr_parcel parcel;
+    bool insists; /* goes on trying until it is confirmed or the publisher ends: a job's way on */
+    int64_t deadline_us; /* otherwise: when to give up; on the publisher's clock */
+    void (*done)(struct wr_request *request, warren_status status, const warren_error *error);
+    void *user;
+    /* The publisher's own. */
+    bool is_returned;
+    bool was_sent;
+    int tries;
+    int64_t due_us; /* not before */
+};
+
+#endif
