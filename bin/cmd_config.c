@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: `warren config`: what is wrong in the files, what is in effect, what an option means, and
+// files to start from. Problems are data here, so `check` prints them on standard output.
+#include "warren/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "args.h"
+#include "command.h"
+#include "escape.h"
+#include "output.h"
+#include "say.h"
+
+static const char *name_config(const struct args *args)
+{
+    const char *path = args_config(args);
+    return path ? path : "the defaults";
+}
+
+static int report_problems(const warren_config *config, const char *name)
+{
+    size_t count = warren_config_problem_count(config);
+    size_t errors = warren_config_errors(config);
+    for (size_t i = 0; i < count; i++) {
+        escape_text(stdout, warren_config_problem(config, i), true);
+        putchar('\n');
+    }
+    if (errors) {
+        say("%s: %zu error%s; a worker would not start", name, errors, errors == 1 ? "" : "s");
+        return EXIT_CONFIG;
+    }
+    size_t queues = warren_config_queue_count(config);
+    say("%s: no errors, %zu queue%s", name, queues, queues == 1 ? "" : "s");
+    return EXIT_DONE;
+}
+
+int cmd_config_check(const struct args *args)
+{
+    warren_config *config = NULL;
+    warren_error err;
+    if (warren_config_open(&config, args_config(args), &err)) {
+        return say_failure(&err);
+    }
+    int code = report_problems(config, name_config(args));
+    warren_config_close(config);
+    return code;
+}
+
+int cmd_config_show(const struct args *args)
+{
+    warren_config *config = NULL;
+    warren_error err;
+    char *text = NULL;
+    enum output_format format;
+    if (!output_format_of(args, &format)) {
+        return EXIT_USAGE;
+    }
+    if (warren_config_open(&config, args_config(args), &err)) {
+        return say_failure(&err);
+    }
+    warren_status rc = warren_config_write(config, format != OUTPUT_TABLE, &text, &err);
+    warren_config_close(config);
+    if (rc) {
+        return say_failure(&err);
+    }
+    size_t size = strlen(text);
+    printf("%s%s", text, size && text[size - 1] == '\n' ? "" : "\n");
+    free(text);
+    return EXIT_DONE;
+}
+
+int cmd_config_explain(const struct args *args)
+{
+    char *text = NULL;
+    warren_error err;
+    if (warren_config_explain(args_operand(args, 0), &text, &err)) {
+        return say_failure(&err);
+    }
+    fputs(text, stdout);
+    free(text);
+    return EXIT_DONE;
+}
+
+/* --- init --- */
+
+/* The files of a new configuration, below its folder. */
+static const struct template
+{
+    const char *path;
+    warren_config_file which;
+}
+templates[] = {
+    { "warren.cfg", WARREN_CONFIG_FILE_MAIN },
+    { "queues/default.cfg", WARREN_CONFIG_FILE_QUEUE },
+};
+
+enum { TEMPLATES = sizeof templates / sizeof templates[0] };
+
+static int fail_path(const char *path)
+{
+    say("%s: %s", path, strerror(errno));
+    return EXIT_FAILED;
+}
+
+static bool make_folder(const char *path)
+{
+    return mkdir(path, 0777) == 0 || errno == EEXIST;
+}
+
+static int write_file(const char *path, const char *text, bool may_replace)
+{
+    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (may_replace ? O_TRUNC : O_EXCL);
+    int fd = open(path, flags, 0666);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!file && errno == EEXIST) {
+        say("refused: %s is there already; --force overwrites it", path);
+        return EXIT_REFUSED;
+    }
+    if (!file) {
+        return fail_path(path);
+    }
+    bool is_written = fputs(text, file) >= 0;
+    if (fclose(file) || !is_written) {
+        return fail_path(path);
+    }
+    printf("%s\n", path);
+    return EXIT_DONE;
+}
+
+static int write_template(const char *folder, const struct template *template, bool may_replace)
+{
+    char path[4096];
+    char *text = NULL;
+    warren_error err;
+    if (snprintf(path, sizeof path, "%s/%s", folder, template->path) >= (int)sizeof path) {
+        return say_usage("the folder's name is too long");
+    }
+    if (warren_config_template(template->which, &text, &err)) {
+        return say_failure(&err);
+    }
+    int code = write_file(path, text, may_replace);
+    free(text);
+    return code;
+}
+
+int cmd_config_init(const struct args *args)
+{
+    const char *folder = args_operand(args, 0) ? args_operand(args, 0) : "config";
+    char queues[4096];
+    int code = EXIT_DONE;
+    if (snprintf(queues, sizeof queues, "%s/queues", folder) >= (int)sizeof queues) {
+        return say_usage("the folder's name is too long");
+    }
+    if (!make_folder(folder) || !make_folder(queues)) {
+        return fail_path(folder);
+    }
+    for (size_t i = 0; !code && i < TEMPLATES; i++) {
+        code = write_template(folder, &templates[i], args_has(args, "force"));
+    }
+    if (!code) {
+        say("next: `warren config check --config %s/warren.cfg`", folder);
+    }
+    return code;
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: `warren queue`: what waits where, and emptying a queue.
+#include "warren/queue.h"
+
+#include <string.h>
+
+#include "args.h"
+#include "command.h"
+#include "output.h"
+#include "say.h"
+
+static const struct column columns[] = {
+    { "NAME", "name", CELL_TEXT },           { "KIND", "kind", CELL_TEXT },
+    { "QUEUE", "queue", CELL_TEXT },         { "DECLARED", "exists", CELL_BOOL },
+    { "MESSAGES", "messages", CELL_NUMBER }, { "CONSUMERS", "consumers", CELL_NUMBER },
+};
+
+enum { COLUMNS = sizeof columns / sizeof columns[0] };
+
+struct listing {
+    struct output output;
+    const char *wanted; /* NULL: all */
+    bool found;
+    bool exists;
+};
+
+static bool list_queue(const warren_queue_info *info, void *user)
+{
+    struct listing *listing = user;
+    if (listing->wanted && strcmp(info->name, listing->wanted) != 0 &&
+        strcmp(info->queue, listing->wanted) != 0) {
+        return true;
+    }
+    listing->found = true;
+    listing->exists = listing->exists || info->exists;
+    output_row(&listing->output, (struct cell[COLUMNS]){ { .text = info->name },
+                                                         { .text = info->kind },
+                                                         { .text = info->queue },
+                                                         { .number = info->exists },
+                                                         { .number = (int64_t)info->messages },
+                                                         { .number = (int64_t)info->consumers } });
+    return true;
+}
+
+static int list(const struct args *args, const char *wanted)
+{
+    struct listing listing = { .wanted = wanted };
+    enum output_format format;
+    warren_admin *admin = NULL;
+    warren_error err;
+    if (!output_format_of(args, &format)) {
+        return EXIT_USAGE;
+    }
+    if (warren_admin_open(&admin, args_config(args), &err)) {
+        return say_failure(&err);
+    }
+    output_begin(&listing.output, format, columns, COLUMNS);
+    warren_status rc = warren_queue_each(admin, list_queue, &listing, &err);
+    warren_admin_close(admin);
+    int code = output_end(&listing.output);
+    if (rc) {
+        return say_failure(&err);
+    }
+    if (wanted && !listing.found) {
+        say("queue %s is not in this configuration: `warren queue list` shows them", wanted);
+        return EXIT_NOT_FOUND;
+    }
+    if (wanted && !listing.exists) {
+        say("queue %s is not at the broker: `warren topology apply` declares it", wanted);
+        return EXIT_NOT_FOUND;
+    }
+    return code;
+}
+
+int cmd_queue_list(const struct args *args)
+{
+    return list(args, NULL);
+}
+
+int cmd_queue_show(const struct args *args)
+{
+    return list(args, args_operand(args, 0));
+}
+
+/* --- purge --- */
+
+struct depth {
+    const char *name;
+    bool found;
+    bool exists;
+    uint64_t messages;
+};
+
+static bool find_depth(const warren_queue_info *info, void *user)
+{
+    struct depth *depth = user;
+    if (strcmp(info->name, depth->name) != 0) {
+        return true;
+    }
+    depth->found = true;
+    depth->exists = info->exists;
+    depth->messages = info->messages;
+    return false;
+}
+
+static int report_purge(enum output_format format, const char *name, uint64_t count, bool was_done)
+{
+    static const struct column report[] = { { "QUEUE", "queue", CELL_TEXT },
+                                            { "PURGED", "purged", CELL_NUMBER },
+                                            { "DRY RUN", "dry_run", CELL_BOOL } };
+    struct output output;
+    output_begin(&output, format, report, 3);
+    output_row(
+        &output,
+        (struct cell[]){ { .text = name }, { .number = (int64_t)count }, { .number = !was_done } });
+    return output_end(&output);
+}
+
+static int purge(warren_admin *admin, const struct args *args, enum output_format format)
+{
+    warren_error err;
+    struct depth depth = { .name = args_operand(args, 0) };
+    uint64_t count = 0;
+    if (warren_queue_each(admin, find_depth, &depth, &err)) {
+        return say_failure(&err);
+    }
+    /* A name that isn't there is told by the purge itself, which knows what is near to it. */
+    if (depth.exists && args_has(args, "dry-run")) {
+        return report_purge(format, depth.name, depth.messages, false);
+    }
+    if (depth.exists && !args_has(args, "yes")) {
+        say("queue %s holds %llu messages", depth.name, (unsigned long long)depth.messages);
+        if (!say_confirm("purge this queue", depth.name)) {
+            return EXIT_REFUSED;
+        }
+    }
+    if (warren_queue_purge(admin, depth.name, &count, &err)) {
+        return say_failure(&err);
+    }
+    return report_purge(format, depth.name, count, true);
+}
+
+int cmd_queue_purge(const struct args *args)
+{
+    enum output_format format;
+    warren_admin *admin = NULL;
+    warren_error err;
+    if (!output_format_of(args, &format)) {
+        return EXIT_USAGE;
+    }
+    if (warren_admin_open(&admin, args_config(args), &err)) {
+        return say_failure(&err);
+    }
+    int code = purge(admin, args, format);
+    warren_admin_close(admin);
+    return code;
+}

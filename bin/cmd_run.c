@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: `warren run`: a worker whose handlers come from plugins. It only puts together what the
+// library has: configuration, plugins, a log writer, and the run itself, which owns the signals.
+#include <string.h>
+#include <unistd.h>
+
+#include "args.h"
+#include "command.h"
+#include "log.h"
+#include "say.h"
+#include "warren/warren.h"
+
+static int choose_log(const struct args *args, const warren *w, struct log_writer *writer)
+{
+    const char *level_name = args_value(args, "log-level");
+    const char *format = args_value(args, "log-format");
+    int level = warren_log_level(w);
+    if (level_name && !log_level_of(level_name, &level)) {
+        return say_usage("--log-level: got \"%s\", want error, warn, info or debug", level_name);
+    }
+    if (format && strcmp(format, "text") != 0 && strcmp(format, "json") != 0) {
+        return say_usage("--log-format: got \"%s\", want text or json", format);
+    }
+    if (!format) {
+        format = warren_log_format(w);
+    }
+    bool is_auto = strcmp(format, "auto") == 0;
+    writer->as_json = is_auto ? !isatty(STDERR_FILENO) : strcmp(format, "json") == 0;
+    warren_log_to(log_write, writer, level);
+    return EXIT_DONE;
+}
+
+static warren_status load_plugins(const struct args *args, warren *w, warren_error *err)
+{
+    size_t cursor = 0;
+    const char *path;
+    while ((path = args_next(args, "plugin", &cursor))) {
+        warren_status rc = warren_load(w, path, err);
+        if (rc) {
+            return rc;
+        }
+    }
+    return WARREN_OK;
+}
+
+int cmd_run(const struct args *args)
+{
+    static struct log_writer writer; /* lines may come until the process ends */
+    warren *w = NULL;
+    warren_error err;
+    if (warren_open(&w, args_config(args), &err)) {
+        return say_failure(&err);
+    }
+    int code = choose_log(args, w, &writer);
+    if (!code) {
+        warren_status rc = load_plugins(args, w, &err);
+        if (!rc) {
+            rc = warren_run(w, &err);
+        }
+        code = rc ? say_failure(&err) : EXIT_DONE;
+    }
+    warren_close(w);
+    return code;
+}

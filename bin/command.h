@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command table: every command of `warren` with its arguments, options, one sentence and
+ * examples. Parser, help, synopsis and completion all read it, so that they can't disagree.
+ */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** Exit codes (DESIGN section 10) that are no warren_status. */
+enum {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_PARTLY = 3,
+    EXIT_NOT_FOUND = 4,
+    EXIT_REFUSED = 5,
+    EXIT_CONFIG = 7
+};
+
+/** One option. */
+struct option_row {
+    const char *name;     /* "config", given as --config */
+    char letter;          /* its short form; 0: none */
+    const char *argument; /* what it takes, "FILE"; NULL: it takes nothing */
+    const char *sentence;
+};
+
+struct args;
+
+/** One command: `warren NOUN VERB ARGUMENTS`. */
+struct command {
+    const char *noun;
+    const char *verb;      /* NULL: the noun is the whole command */
+    const char *arguments; /* "QUEUE [ID]"; "" for none */
+    int least;             /* how many of them must, and may, be given */
+    int most;
+    const char *sentence;
+    const struct option_row *const *options; /* groups, the last one NULL */
+    const char *details;                     /* more to say in its help, or NULL */
+    const char *examples;                    /* lines, each without its newline's prompt */
+    int (*run)(const struct args *args);     /* gives the exit code */
+};
+
+/** All commands, in the order of the help. */
+extern const struct command commands[];
+extern const size_t command_count;
+
+/** Walks through all options of a command; NULL at the end. `*cursor` starts at 0. */
+const struct option_row *command_option(const struct command *command, size_t *cursor);
+
+/* The commands' functions, one file a noun. */
+int cmd_run(const struct args *args);
+int cmd_config_check(const struct args *args);
+int cmd_config_show(const struct args *args);
+int cmd_config_explain(const struct args *args);
+int cmd_config_init(const struct args *args);
+int cmd_topology_plan(const struct args *args);
+int cmd_topology_apply(const struct args *args);
+int cmd_topology_export(const struct args *args);
+int cmd_publish(const struct args *args);
+int cmd_queue_list(const struct args *args);
+int cmd_queue_show(const struct args *args);
+int cmd_queue_purge(const struct args *args);
+int cmd_dead_list(const struct args *args);
+int cmd_dead_show(const struct args *args);
+int cmd_dead_replay(const struct args *args);
+int cmd_dead_drop(const struct args *args);
+int cmd_completion(const struct args *args);
+int cmd_help(const struct args *args);
+
+#endif

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: the one table. A new command is a row here and a function in the file of its noun.
+// Options that several commands share stand in groups.
+#include "command.h"
+
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, 0, NULL, NULL                                                                        \
+    }
+
+static const struct option_row common[] = {
+    { "config", 'c', "FILE", "the configuration; default: see `warren help config`" },
+    { "help", 'h', NULL, "show this help" },
+    END
+};
+
+static const struct option_row only_help[] = { { "help", 'h', NULL, "show this help" }, END };
+
+static const struct option_row output[] = {
+    { "output", 'o', "FORMAT", "table, json or jsonl (one object a line); default: table" }, END
+};
+
+static const struct option_row with_care[] = {
+    { "dry-run", 'n', NULL, "show what would be done, and change nothing" },
+    { "yes", 'y', NULL, "do it without asking; needed where nobody can be asked" },
+    END
+};
+
+static const struct option_row letters[] = {
+    { "id", 0, "ID", "only the dead letter of this id" },
+    { "type", 0, "TYPE", "only this job type" },
+    { "reason", 0, "REASON", "only this reason: failed, dead, bad_message, unknown_type, …" },
+    { "limit", 0, "N", "at most so many, the oldest first" },
+    END
+};
+
+static const struct option_row run_options[] = {
+    { "plugin", 'p', "FILE", "load handlers from this shared object; may be repeated" },
+    { "log-level", 0, "LEVEL", "error, warn, info or debug, instead of the configuration's" },
+    { "log-format", 0, "FORMAT", "text or json; default: text on a terminal, else json" },
+    END
+};
+
+static const struct option_row dry_run[] = {
+    { "dry-run", 'n', NULL, "show what would be done, and change nothing" }, END
+};
+
+static const struct option_row all_rows[] = {
+    { "all", 'a', NULL, "also what stands there as it should" }, END
+};
+
+static const struct option_row prune[] = {
+    { "prune", 0, NULL, "also remove bindings that the configuration doesn't ask for" }, END
+};
+
+static const struct option_row publish_options[] = {
+    { "file", 'f', "FILE", "the body is this file; - is standard input" },
+    { "lines", 'l', NULL, "each line of --file (default: standard input) is a body of its own" },
+    { "delay", 0, "DURATION", "run not before this long from now: 90s, 5m, 1h30m" },
+    { "at", 0, "TIME", "run not before this time: 2030-01-31T08:00:00Z, or @SECONDS since 1970" },
+    { "expires", 0, "DURATION", "dead with reason expired if not started within this time" },
+    { "id", 0, "ID", "the job's id; default: a fresh one" },
+    { "content-type", 0, "TYPE", "default: application/json if the body begins with { or [" },
+    { "correlation-id", 0, "ID", "for whoever matches answers to questions" },
+    { "header", 'H', "NAME=VALUE", "a header of the message; may be repeated" },
+    { "max-attempts", 0, "N", "runs in all, instead of what its type's policy says" },
+    { "backoff", 0, "POLICY", "waits between them: \"exponential 1s 2.0 10m\", \"list 5s 1m\"" },
+    { "priority", 0, "N", "0 to 255, for queues with priorities" },
+    END
+};
+
+static const struct option_row force[] = { { "force", 0, NULL, "overwrite files that are there" },
+                                           END };
+
+#define OPTIONS(...)                                                                               \
+    (const struct option_row *const[])                                                             \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+
+const struct command commands[] = {
+    { "run", NULL, "", 0, 0, "Run a worker until SIGTERM or Ctrl-C, then drain.",
+      OPTIONS(run_options, common),
+      "Handlers come from the configuration's plugins and from --plugin. The first signal drains:\n"
+      "no more jobs are taken, running ones may end within drain_timeout. A second one ends at\n"
+      "once with 128 + its number. Log lines go to standard error.",
+      "warren run\nwarren run --config config/warren.cfg --plugin ./hello.so", cmd_run },
+    { "config", "check", "", 0, 0, "Check the configuration and all queue files.", OPTIONS(common),
+      NULL, "warren config check --config config/warren.cfg", cmd_config_check },
+    { "config", "show", "", 0, 0, "Show the configuration as it takes effect, without secrets.",
+      OPTIONS(output, common), NULL, "warren config show\nwarren config show -o json",
+      cmd_config_show },
+    { "config", "explain", "[OPTION]", 0, 1,
+      "Explain an option, or all of them: type, default, limits.", OPTIONS(only_help), NULL,
+      "warren config explain broker.heartbeat\nwarren config explain queue", cmd_config_explain },
+    { "config", "init", "[FOLDER]", 0, 1, "Write a commented configuration to start from.",
+      OPTIONS(force, only_help), "FOLDER is config unless it is given.",
+      "warren config init\nwarren config init /etc/warren", cmd_config_init },
+    { "topology", "plan", "", 0, 0, "Show how the broker differs from the configuration.",
+      OPTIONS(all_rows, output, common),
+      "Changes nothing. Bindings are compared where broker.management_url is set. Exit 7 when\n"
+      "something stands there with other arguments.",
+      "warren topology plan\nwarren topology plan --all -o json", cmd_topology_plan },
+    { "topology", "apply", "", 0, 0, "Declare exchanges, queues and bindings at the broker.",
+      OPTIONS(prune, dry_run, output, common),
+      "Doing it again changes nothing; no queue is ever deleted or changed by force.",
+      "warren topology apply\nwarren topology apply --prune --dry-run", cmd_topology_apply },
+    { "topology", "export", "", 0, 0, "Write the topology down; needs no broker.",
+      OPTIONS(output, common), NULL, "warren topology export -o json >topology.json",
+      cmd_topology_export },
+    { "publish", NULL, "TYPE [BODY]", 1, 2, "Publish a job, or a job a line.",
+      OPTIONS(publish_options, output, common),
+      "Waits until the broker has confirmed, then prints the job's id.",
+      "warren publish email.welcome '{\"to\": \"ada@example.org\"}'\n"
+      "warren publish report --file report.json --delay 10m\n"
+      "warren publish import.row --lines <rows.jsonl",
+      cmd_publish },
+    { "queue", "list", "", 0, 0, "List the configured queues and what waits in them.",
+      OPTIONS(output, common), NULL, "warren queue list\nwarren queue list -o json",
+      cmd_queue_list },
+    { "queue", "show", "QUEUE", 1, 1, "Show one queue and what belongs to it.",
+      OPTIONS(output, common), NULL, "warren queue show emails", cmd_queue_show },
+    { "queue", "purge", "QUEUE", 1, 1, "Throw away all ready messages of a queue.",
+      OPTIONS(with_care, output, common), NULL,
+      "warren queue purge emails --dry-run\nwarren queue purge emails.dead --yes",
+      cmd_queue_purge },
+    { "dead", "list", "[QUEUE]", 0, 1, "List dead letters, of one queue or of all.",
+      OPTIONS(letters, output, common),
+      "QUEUE is a configured queue, or unrouted: what could not be brought home. Looking loses\n"
+      "nothing and keeps the order.",
+      "warren dead list emails\nwarren dead list --reason bad_message -o jsonl", cmd_dead_list },
+    { "dead", "show", "QUEUE ID", 2, 2, "Show a dead letter: history, headers and body.",
+      OPTIONS(output, common), NULL, "warren dead show emails 0190d8a2-7c1e-7b3a-9f00-2b1d6c9e4f11",
+      cmd_dead_show },
+    { "dead", "replay", "QUEUE", 1, 1, "Send dead letters back to the queue they came from.",
+      OPTIONS(letters, dry_run, output, common),
+      "Each is published, confirmed, and only then taken out of the dead queue, so it may be\n"
+      "interrupted at any time: Ctrl-C stops between two of them (exit 3), and the same command\n"
+      "goes on. Their attempts start again.",
+      "warren dead replay emails --dry-run\nwarren dead replay emails --type email.digest",
+      cmd_dead_replay },
+    { "dead", "drop", "QUEUE", 1, 1, "Throw dead letters away.",
+      OPTIONS(letters, with_care, output, common), NULL,
+      "warren dead drop emails --reason bad_message --dry-run\n"
+      "warren dead drop emails --id 42 --yes",
+      cmd_dead_drop },
+    { "completion", NULL, "bash", 1, 1, "Write a completion script for the shell.",
+      OPTIONS(only_help), NULL, "source <(warren completion bash)", cmd_completion },
+    { "help", NULL, "[TOPIC]...", 0, 2, "Show help: for a command, `exit` or `config`.",
+      OPTIONS(only_help), NULL, "warren help\nwarren help dead replay\nwarren help exit",
+      cmd_help },
+};
+
+const size_t command_count = sizeof commands / sizeof commands[0];
+
+const struct option_row *command_option(const struct command *command, size_t *cursor)
+{
+    size_t left = *cursor;
+    for (const struct option_row *const *group = command->options; *group; group++) {
+        for (const struct option_row *row = *group; row->name; row++) {
+            if (left-- == 0) {
+                (*cursor)++;
+                return row;
+            }
+        }
+    }
+    return NULL;
+}
