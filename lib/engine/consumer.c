@@ -76,29 +76,15 @@ static void lose_connection(struct wr_consumer *consumer, int64_t now_us, const 
     }
 }
 
-/* A queue left over from an earlier configuration is taken from only while the broker has it. */
-static warren_status find_extra(struct wr_broker *broker, struct wr_source *source,
-                                bool *out_exists, warren_error *err)
-{
-    struct wr_depth depth;
-    warren_status rc = wr_broker_depth(broker, source->channel, source->name, &depth, err);
-    *out_exists = rc == WARREN_OK;
-    if (rc == WARREN_NOT_FOUND) { /* which closed the channel */
-        return WARREN_OK;
-    }
-    return rc;
-}
-
 static warren_status subscribe(struct wr_consumer *consumer, struct wr_source *source,
                                warren_error *err)
 {
     struct wr_broker *broker = consumer->connection.broker;
-    bool exists = true;
-    warren_status rc = wr_broker_channel_open(broker, source->channel, false, err);
-    if (!rc && source->is_extra) {
-        rc = find_extra(broker, source, &exists, err);
+    if (source->is_absent) {
+        return WARREN_OK;
     }
-    if (rc || !exists) {
+    warren_status rc = wr_broker_channel_open(broker, source->channel, false, err);
+    if (rc) {
         return rc;
     }
     if (wr_acks_init(&source->acks, source->prefetch)) {

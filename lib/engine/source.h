@@ -12,9 +12,8 @@
 #include "model/job.h"
 
 struct wr_source {
-    char *name;    /* of the queue at the broker; also the consumer's tag */
-    bool is_extra; /* left over from an earlier configuration: taken from only if the broker still
-                      has it */
+    char *name;     /* of the queue at the broker; also the consumer's tag */
+    bool is_absent; /* an earlier configuration's queue that the broker lacks: not taken from */
     uint16_t channel;
     uint16_t prefetch;
     struct wr_job_rules rules;

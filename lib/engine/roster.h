@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The roster: which handler does which job type, and what follows from it and the settings: a lane
+ * for each type of each queue, a source for each queue at the broker, and how many threads.
+ *
+ * Ownership: owns lanes and sources; borrows the settings. Threads: built before the start, then
+ * read-only.
+ */
+#ifndef WR_ENGINE_ROSTER_H
+#define WR_ENGINE_ROSTER_H
+
+#include "engine/lane.h"
+#include "engine/source.h"
+#include "model/settings.h"
+#include "model/topology.h"
+
+struct wr_handler_entry {
+    char *queue; /* NULL: in every queue that lists the type */
+    char *type;
+    warren_handler *handler;
+    void *user;
+};
+
+struct wr_roster {
+    struct wr_handler_entry *handlers;
+    size_t handler_count;
+    struct wr_lane *lanes;
+    size_t lane_count;
+    struct wr_lane **sorted; /* per queue one run of its lanes, sorted by type */
+    struct wr_source *sources;
+    size_t source_count;
+    char jobs_exchange[256];
+    int threads;
+    int shared_limit; /* how many jobs of types that aren't isolated may run at once */
+};
+
+/** Adds a handler. STATE: there is one for it already. `queue` may be NULL. */
+warren_status wr_roster_add(struct wr_roster *roster, const char *queue, const char *type,
+                            warren_handler *handler, void *user, warren_error *err);
+
+/** Makes lanes, sources and the thread count. CONFIG: a type without a handler or a handler without
+ * a queue, all of them named. */
+warren_status wr_roster_build(struct wr_roster *roster, const struct wr_settings *settings,
+                              const struct wr_topology *topology, warren_error *err);
+
+/** Says which left-over queues the broker has. */
+void wr_roster_note_leftovers(struct wr_roster *roster, const struct wr_leftover *const *there,
+                              size_t count);
+
+void wr_roster_done(struct wr_roster *roster);
+
+#endif

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: the public calls, on top of the engine's requests. A message becomes a parcel that owns
+// copies of everything, so the caller's memory is free as soon as a call returns. A blocking
+// publish is an asynchronous one and a wait; when the caller's time is up first it leaves, and the
+// answer that comes later frees the errand.
+//
+// Locks: one a publisher (how many are unconfirmed) and one an errand that somebody waits for;
+// never both at once.
+#include "front/publisher.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "base/thread.h"
+#include "model/parcel.h"
+
+struct warren_publisher {
+    struct wr_publisher *publisher;
+    const struct wr_settings *settings;
+    const struct wr_clock *clock;
+    struct wr_settings *own_settings; /* of one that was opened on its own */
+    bool is_own;
+    pthread_mutex_t lock;
+    pthread_cond_t has_room;
+    size_t open; /* under lock: unconfirmed asynchronous messages */
+};
+
+/* One asynchronous message. */
+struct errand {
+    struct wr_request request;
+    struct warren_publisher *publisher;
+    warren_confirmed *done;
+    void *user;
+};
+
+static warren_status compose(const warren_publisher *publisher, struct wr_parcel *parcel,
+                             const warren_message *message, warren_error *err)
+{
+    const struct wr_settings *settings = publisher->settings;
+    struct wr_compose how = { settings->ns, settings->delay_max_ms, settings->body_most,
+                              wr_clock_wall_ms(publisher->clock) };
+    warren_status rc = wr_parcel_compose(parcel, message, &how, err);
+    if (!rc && wr_parcel_keep(parcel)) {
+        wr_parcel_done(parcel);
+        rc = wr_no_memory(err);
+    }
+    return rc;
+}
+
+static int64_t deadline_us(const warren_publisher *publisher)
+{
+    return wr_clock_mono_us(publisher->clock) +
+           publisher->settings->publish_timeout_ms * WR_US_PER_MS;
+}
+
+/* --- asynchronous --- */
+
+static void confirmed(struct wr_request *request, warren_status status, const warren_error *error)
+{
+    struct errand *errand = WR_OF(request, struct errand, request);
+    warren_publisher *publisher = errand->publisher;
+    if (errand->done) {
+        errand->done(errand->user, status, error);
+    }
+    wr_parcel_done(&errand->request.parcel);
+    free(errand);
+    WR_SCOPED_LOCK(&publisher->lock);
+    publisher->open--;
+    (void)pthread_cond_broadcast(&publisher->has_room);
+}
+
+/* Waits while `most` messages are unconfirmed. The engine ends each at its deadline, so this ends
+ * too. */
+static void wait_for_room(warren_publisher *publisher, size_t most)
+{
+    WR_SCOPED_LOCK(&publisher->lock);
+    while (publisher->open >= most) {
+        (void)wr_cond_wait(&publisher->has_room, &publisher->lock, -1);
+    }
+    publisher->open++;
+}
+
+static void release_room(warren_publisher *publisher)
+{
+    WR_SCOPED_LOCK(&publisher->lock);
+    publisher->open--;
+    (void)pthread_cond_broadcast(&publisher->has_room);
+}
+
+warren_status warren_publish_async(warren_publisher *publisher, const warren_message *message,
+                                   warren_confirmed *done, void *user, warren_error *err)
+{
+    struct errand *errand = calloc(1, sizeof *errand);
+    if (!errand) {
+        return wr_no_memory(err);
+    }
+    wait_for_room(publisher, (size_t)publisher->settings->publish_window);
+    warren_status rc = compose(publisher, &errand->request.parcel, message, err);
+    if (rc) {
+        release_room(publisher);
+        free(errand);
+        return rc;
+    }
+    errand->publisher = publisher;
+    errand->done = done;
+    errand->user = user;
+    errand->request.done = confirmed;
+    errand->request.deadline_us = deadline_us(publisher);
+    wr_publisher_submit(publisher->publisher, &errand->request);
+    return WARREN_OK;
+}
+
+/* --- blocking --- */
+
+/* A message that a caller waits for. Freed by whoever comes last: the caller or the answer. */
+struct wait {
+    struct wr_request request;
+    pthread_mutex_t lock;
+    pthread_cond_t is_answered;
+    bool has_answer;    /* under lock */
+    bool is_abandoned;  /* under lock: the caller has left */
+    warren_error error; /* under lock */
+};
+
+static void free_wait(struct wait *wait)
+{
+    wr_parcel_done(&wait->request.parcel);
+    (void)pthread_mutex_destroy(&wait->lock);
+    (void)pthread_cond_destroy(&wait->is_answered);
+    free(wait);
+}
+
+static void answered(struct wr_request *request, warren_status status, const warren_error *error)
+{
+    struct wait *wait = WR_OF(request, struct wait, request);
+    bool is_abandoned;
+    {
+        WR_SCOPED_LOCK(&wait->lock);
+        is_abandoned = wait->is_abandoned;
+        wait->has_answer = true;
+        wait->error.status = status;
+        if (error) {
+            wait->error = *error;
+        }
+        (void)pthread_cond_signal(&wait->is_answered);
+    }
+    if (is_abandoned) {
+        free_wait(wait);
+    }
+}
+
+static warren_status wait_for_answer(struct wait *wait, int64_t timeout_us, warren_error *err)
+{
+    int64_t until_us = wr_clock_mono_us(NULL) + timeout_us;
+    warren_status rc;
+    {
+        WR_SCOPED_LOCK(&wait->lock);
+        int64_t left_us = timeout_us;
+        while (!wait->has_answer && left_us > 0) {
+            (void)wr_cond_wait(&wait->is_answered, &wait->lock, left_us);
+            left_us = until_us - wr_clock_mono_us(NULL);
+        }
+        if (!wait->has_answer) {
+            wait->is_abandoned = true;
+            return wr_fail(
+                err, WARREN_TIMEOUT,
+                "no answer from the broker within publish.timeout: the message may be there "
+                "or not; publish it again with the same id");
+        }
+        rc = wait->error.status;
+        if (rc && err) {
+            *err = wait->error;
+        }
+    }
+    free_wait(wait);
+    return rc;
+}
+
+warren_status warren_publish(warren_publisher *publisher, const warren_message *message,
+                             warren_error *err)
+{
+    enum { SLACK_US = 200000 }; /* the engine's own answer at the deadline is the better one */
+    struct wait *wait = calloc(1, sizeof *wait);
+    if (!wait) {
+        return wr_no_memory(err);
+    }
+    warren_status rc = compose(publisher, &wait->request.parcel, message, err);
+    if (rc) {
+        free(wait);
+        return rc;
+    }
+    (void)pthread_mutex_init(&wait->lock, NULL);
+    wr_cond_init(&wait->is_answered);
+    wait->request.done = answered;
+    wait->request.deadline_us = deadline_us(publisher);
+    wr_publisher_submit(publisher->publisher, &wait->request);
+    return wait_for_answer(wait, publisher->settings->publish_timeout_ms * WR_US_PER_MS + SLACK_US,
+                           err);
+}
+
+/* --- batches --- */
+
+struct warren_batch {
+    warren_publisher *publisher;
+    size_t window;
+    pthread_mutex_t lock;
+    pthread_cond_t has_room;
+    size_t open;        /* under lock */
+    size_t confirmed;   /* under lock */
+    warren_error error; /* under lock: the first that wasn't told yet */
+};
+
+warren_status warren_batch_open(warren_batch **out, warren_publisher *publisher, size_t window,
+                                warren_error *err)
+{
+    size_t most = (size_t)publisher->settings->publish_window;
+    warren_batch *batch = calloc(1, sizeof *batch);
+    if (!batch) {
+        return wr_no_memory(err);
+    }
+    batch->publisher = publisher;
+    batch->window = window && window < most ? window : most;
+    (void)pthread_mutex_init(&batch->lock, NULL);
+    wr_cond_init(&batch->has_room);
+    *out = batch;
+    return WARREN_OK;
+}
+
+static void batch_confirmed(void *user, warren_status status, const warren_error *error)
+{
+    warren_batch *batch = user;
+    WR_SCOPED_LOCK(&batch->lock);
+    batch->open--;
+    batch->confirmed += status ? 0 : 1;
+    if (status && !batch->error.status) {
+        batch->error = *error;
+    }
+    (void)pthread_cond_broadcast(&batch->has_room);
+}
+
+/* Waits until fewer than `most` are open; tells the first error that wasn't told. */
+static warren_status wait_for_batch(warren_batch *batch, size_t most, warren_error *err)
+{
+    WR_SCOPED_LOCK(&batch->lock);
+    while (batch->open >= most) {
+        (void)wr_cond_wait(&batch->has_room, &batch->lock, -1);
+    }
+    warren_status rc = batch->error.status;
+    if (rc && err) {
+        *err = batch->error;
+    }
+    batch->error.status = WARREN_OK;
+    return rc;
+}
+
+static void count_batch(warren_batch *batch, bool more)
+{
+    WR_SCOPED_LOCK(&batch->lock);
+    batch->open = more ? batch->open + 1 : batch->open - 1;
+}
+
+warren_status warren_batch_publish(warren_batch *batch, const warren_message *message,
+                                   warren_error *err)
+{
+    warren_status rc = wait_for_batch(batch, batch->window, err);
+    if (rc) {
+        return rc;
+    }
+    count_batch(batch, true);
+    rc = warren_publish_async(batch->publisher, message, batch_confirmed, batch, err);
+    if (rc) {
+        count_batch(batch, false);
+    }
+    return rc;
+}
+
+warren_status warren_batch_close(warren_batch *batch, size_t *out_confirmed, warren_error *err)
+{
+    warren_status rc = wait_for_batch(batch, 1, err);
+    if (out_confirmed) {
+        *out_confirmed = batch->confirmed;
+    }
+    (void)pthread_mutex_destroy(&batch->lock);
+    (void)pthread_cond_destroy(&batch->has_room);
+    free(batch);
+    return rc;
+}
+
+/* --- life --- */
+
+warren_status wr_front_publisher_new(warren_publisher **out, struct wr_publisher *publisher,
+                                     const struct wr_settings *settings,
+                                     const struct wr_clock *clock, warren_error *err)
+{
+    warren_publisher *front = calloc(1, sizeof *front);
+    if (!front) {
+        return wr_no_memory(err);
+    }
+    front->publisher = publisher;
+    front->settings = settings;
+    front->clock = clock;
+    (void)pthread_mutex_init(&front->lock, NULL);
+    wr_cond_init(&front->has_room);
+    *out = front;
+    return WARREN_OK;
+}
+
+void wr_front_publisher_free(warren_publisher *publisher)
+{
+    if (publisher) {
+        (void)pthread_mutex_destroy(&publisher->lock);
+        (void)pthread_cond_destroy(&publisher->has_room);
+        free(publisher);
+    }
+}
+
+static warren_status open_own(warren_publisher **out, struct wr_settings *settings,
+                              warren_error *err)
+{
+    static const char name[] = "warren publisher";
+    struct wr_broker_options broker_options = { .settings = &settings->broker, .name = name };
+    struct wr_publisher_options options = { .settings = settings, .name = name };
+    struct wr_broker *broker = NULL;
+    struct wr_publisher *publisher = NULL;
+    warren_status rc = wr_broker_open(&broker, &broker_options, err);
+    if (rc) {
+        return rc;
+    }
+    rc = wr_publisher_new(&publisher, &options, broker, err);
+    if (rc) {
+        wr_broker_close(broker);
+        return rc;
+    }
+    rc = wr_publisher_start(publisher, err);
+    rc = rc ? rc : wr_front_publisher_new(out, publisher, settings, NULL, err);
+    if (rc) {
+        wr_publisher_free(publisher);
+        return rc;
+    }
+    (*out)->own_settings = settings;
+    (*out)->is_own = true;
+    return WARREN_OK;
+}
+
+warren_status warren_publisher_open(warren_publisher **out, const char *config, warren_error *err)
+{
+    struct wr_settings *settings = NULL;
+    warren_status rc = wr_settings_load(&settings, config, NULL, err);
+    if (rc) {
+        return rc;
+    }
+    rc = open_own(out, settings, err);
+    if (rc) {
+        wr_settings_free(settings);
+    }
+    return rc;
+}
+
+void warren_publisher_close(warren_publisher *publisher)
+{
+    if (!publisher || !publisher->is_own) {
+        return;
+    }
+    struct wr_settings *settings = publisher->own_settings;
+    wr_publisher_stop(publisher->publisher, settings->publish_timeout_ms * WR_US_PER_MS);
+    wr_publisher_free(publisher->publisher);
+    wr_front_publisher_free(publisher);
+    wr_settings_free(settings);
+}
+
+void warren_make_id(char out[37])
+{
+    uint64_t random[2] = { wr_random(), wr_random() };
+    wr_uuid_write(out, wr_clock_wall_ms(NULL), random);
+}

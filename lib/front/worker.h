@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What stands behind a `warren`, for the files that start it in another way (front/testing.c) or
+ * publish for it (front/publisher.c). Threads: the owner's, but for what its parts say.
+ */
+#ifndef WR_FRONT_WORKER_H
+#define WR_FRONT_WORKER_H
+
+#include "engine/consumer.h"
+#include "engine/roster.h"
+#include "front/publisher.h"
+#include "io/plugin.h"
+#include "model/topology.h"
+#include "warren/worker.h"
+
+enum wr_worker_state { WR_WORKER_NEW, WR_WORKER_RUNNING, WR_WORKER_STOPPED };
+
+struct warren {
+    struct wr_settings *settings;
+    enum wr_worker_state state;
+    const struct wr_clock *clock; /* NULL: the machine's */
+    bool is_stepped;              /* no threads: front/testing.c steps the parts */
+    bool is_abandoned;            /* a handler still runs: nothing may be freed */
+    char name[128];               /* in histories: host-pid */
+    char consumer_name[192];      /* at the broker */
+    char publisher_name[192];
+    struct wr_plugin *plugins;
+    size_t plugin_count;
+    struct wr_roster roster;
+    struct wr_topology *topology;
+    struct wr_counters counters;
+    struct wr_publisher *publisher;
+    struct warren_publisher *front; /* the public face of `publisher` */
+    struct wr_consumer *consumer;
+    struct wr_pool *pool;
+    struct wr_runner runner;
+};
+
+/** Starts; `signals` (may be NULL) ends the wait for a broker: then STATE with an empty text. */
+struct wr_signals;
+warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warren_error *err);
+
+#endif

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: the only file that knows all parts. A worker is started in the order in which the parts
+// need each other, and stopped in reverse, as a drain:
+//
+//     settings ─▶ roster ─▶ broker ─▶ topology ─▶ publisher ─▶ consumer ─▶ pool ─▶ runner ─▶
+//     threads drain: take no more, give back what has not started ─▶ wait for running jobs and
+//     their confirms
+//            ─▶ consumer ─▶ publisher ─▶ pool
+//
+// If a handler still runs when the time is up, its job stays unacknowledged (the broker gives it to
+// another worker), and nothing that it may touch is freed: the worker is abandoned, which costs
+// memory in a process that is about to end.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/signals.h"
+#include "engine/topologist.h"
+#include "front/worker.h"
+#include "warren/warren.h"
+
+enum { TOPOLOGY_CHANNEL = 2047, RETRY_FIRST_US = 100000, RETRY_MOST_US = 5000000 };
+
+/* --- before the start --- */
+
+warren_status warren_open(warren **out, const char *config, warren_error *err)
+{
+    warren *w = calloc(1, sizeof *w);
+    if (!w) {
+        return wr_no_memory(err);
+    }
+    warren_status rc = wr_settings_load(&w->settings, config, NULL, err);
+    if (rc) {
+        free(w);
+        return rc;
+    }
+    char host[64] = "localhost";
+    (void)gethostname(host, sizeof host - 1);
+    (void)snprintf(w->name, sizeof w->name, "%s-%d", host, (int)getpid());
+    const char *title =
+        w->settings->broker.connection_name ? w->settings->broker.connection_name : "warren";
+    (void)snprintf(w->consumer_name, sizeof w->consumer_name, "%s %s consumer", title, w->name);
+    (void)snprintf(w->publisher_name, sizeof w->publisher_name, "%s %s publisher", title, w->name);
+    *out = w;
+    return WARREN_OK;
+}
+
+static warren_status refuse_started(const warren *w, warren_error *err)
+{
+    return w->state == WR_WORKER_NEW
+               ? WARREN_OK
+               : wr_fail(err, WARREN_STATE,
+                         "the worker was started already: register handlers before");
+}
+
+warren_status warren_handle_in(warren *w, const char *queue, const char *type,
+                               warren_handler *handler, void *user, warren_error *err)
+{
+    warren_status rc = refuse_started(w, err);
+    rc = rc ? rc : wr_roster_add(&w->roster, queue, type, handler, user, err);
+    if (!rc && w->settings->takes_all) {
+        rc = wr_settings_add_type(w->settings, type, err);
+    }
+    return rc;
+}
+
+warren_status warren_handle(warren *w, const char *type, warren_handler *handler, void *user,
+                            warren_error *err)
+{
+    return warren_handle_in(w, NULL, type, handler, user, err);
+}
+
+static warren_status add_plugin(warren *w, struct wr_plugin plugin, warren_error *err)
+{
+    struct wr_plugin *grown = realloc(w->plugins, (w->plugin_count + 1) * sizeof *grown);
+    if (!grown) {
+        return wr_no_memory(err);
+    }
+    w->plugins = grown;
+    w->plugins[w->plugin_count++] = plugin;
+    for (uint32_t i = 0; i < plugin.info->handler_count; i++) {
+        const warren_plugin_handler *entry = &plugin.info->handlers[i];
+        warren_status rc = warren_handle(w, entry->type, entry->handler, plugin.user, err);
+        if (rc) {
+            return wr_wrap(err, rc, "plugin %s", plugin.info->name);
+        }
+    }
+    return WARREN_OK;
+}
+
+warren_status warren_load(warren *w, const char *path, warren_error *err)
+{
+    struct wr_plugin plugin;
+    warren_status rc = refuse_started(w, err);
+    rc = rc ? rc : wr_plugin_load(&plugin, path, err);
+    return rc ? rc : add_plugin(w, plugin, err);
+}
+
+static warren_status load_listed_plugins(warren *w, warren_error *err)
+{
+    for (size_t i = 0; i < w->settings->plugin_count; i++) {
+        warren_status rc = warren_load(w, w->settings->plugins[i], err);
+        if (rc) {
+            return rc;
+        }
+    }
+    return WARREN_OK;
+}
+
+/* --- the start --- */
+
+/* Declares or checks what the settings ask for, and learns which left-over queues are there. */
+static warren_status prepare(void *user, struct wr_broker *broker, warren_error *err)
+{
+    warren *w = user;
+    struct wr_topologist_report report = { 0 };
+    warren_status rc =
+        w->settings->topology_check
+            ? wr_topologist_check(broker, TOPOLOGY_CHANNEL, w->topology, &report, err)
+            : wr_topologist_apply(broker, TOPOLOGY_CHANNEL, w->topology, &report, err);
+    if (!rc) {
+        wr_roster_note_leftovers(&w->roster, report.leftovers, report.leftover_count);
+        if (report.notes.size) {
+            char notes[1024];
+            wr_log(WR_INFO, "topology.note", "text=%s",
+                   wr_log_quote(notes, sizeof notes, wr_text_string(&report.notes)));
+        }
+    }
+    wr_topologist_report_done(&report);
+    return rc;
+}
+
+/* Tries until it works, the time is up, or a signal comes. A broker that refuses isn't asked twice.
+ */
+static warren_status connect(const warren *w, const struct wr_signals *signals, const char *name,
+                             struct wr_broker **out, warren_error *err)
+{
+    struct wr_broker_options options = { .settings = &w->settings->broker,
+                                         .name = name,
+                                         .clock = w->clock,
+                                         .body_most = w->settings->body_most };
+    int64_t until_us = wr_clock_mono_us(NULL) + w->settings->broker.connect_wait_ms * WR_US_PER_MS;
+    warren_error failure = { .status = WARREN_OK };
+    for (int64_t most_us = RETRY_FIRST_US;; most_us *= 2) {
+        warren_status rc = wr_broker_open(out, &options, &failure);
+        most_us = most_us < RETRY_MOST_US ? most_us : RETRY_MOST_US;
+        int64_t wait_us = most_us / 2 + (int64_t)(wr_random() % (uint64_t)most_us) / 2;
+        if (rc != WARREN_UNREACHABLE || wr_clock_mono_us(NULL) + wait_us > until_us) {
+            return rc ? wr_fail(err, rc, "%s", failure.text) : rc;
+        }
+        char why[512];
+        wr_log(WR_WARN, "connect.failed", "next_try_ms=%lld error=%s",
+               (long long)(wait_us / WR_US_PER_MS), wr_log_quote(why, sizeof why, failure.text));
+        if (signals && wr_signals_wait(signals, wait_us)) {
+            return WARREN_STATE;
+        }
+        if (!signals) {
+            (void)usleep((useconds_t)wait_us);
+        }
+    }
+}
+
+static warren_status make_publisher(warren *w, const struct wr_signals *signals, warren_error *err)
+{
+    struct wr_broker *broker = NULL;
+    struct wr_publisher_options options = { .settings = w->settings,
+                                            .clock = w->clock,
+                                            .name = w->publisher_name };
+    warren_status rc = connect(w, signals, w->publisher_name, &broker, err);
+    rc = rc ? rc : wr_publisher_new(&w->publisher, &options, broker, err);
+    if (rc) {
+        wr_broker_close(broker);
+        return rc;
+    }
+    return wr_front_publisher_new(&w->front, w->publisher, w->settings, w->clock, err);
+}
+
+static warren_status make_consumer(warren *w, const struct wr_signals *signals, warren_error *err)
+{
+    struct wr_broker *broker = NULL;
+    struct wr_consumer_options options = { .settings = w->settings,
+                                           .clock = w->clock,
+                                           .name = w->consumer_name,
+                                           .counters = &w->counters,
+                                           .sources = w->roster.sources,
+                                           .source_count = w->roster.source_count,
+                                           .prepare = prepare,
+                                           .user = w };
+    warren_status rc = connect(w, signals, w->consumer_name, &broker, err);
+    if (!rc && wr_broker_server(broker)->trusts_x_death) { /* an older server: other arguments */
+        wr_topology_free(w->topology);
+        w->topology = NULL;
+        rc = wr_topology_build(&w->topology, w->settings, true, err);
+    }
+    rc = rc ? rc : prepare(w, broker, err);
+    rc = rc ? rc : wr_consumer_new(&w->consumer, &options, broker, err);
+    if (rc) {
+        wr_broker_close(broker);
+    }
+    return rc;
+}
+
+static warren_status make_pool(warren *w, warren_error *err)
+{
+    struct wr_pool_options options = { .threads = w->is_stepped ? 0 : w->roster.threads,
+                                       .shared_limit = w->roster.shared_limit,
+                                       .clock = w->clock,
+                                       .run = wr_runner_run,
+                                       .user = &w->runner };
+    w->runner = (struct wr_runner){ .settings = w->settings,
+                                    .clock = w->clock,
+                                    .worker = w->name,
+                                    .publisher = w->publisher,
+                                    .counters = &w->counters,
+                                    .settle = wr_consumer_settle,
+                                    .user = w->consumer };
+    warren_status rc = wr_pool_new(&w->pool, &options, err);
+    if (!rc) {
+        wr_consumer_join(w->consumer, w->pool, &w->runner);
+    }
+    return rc;
+}
+
+static warren_status start_parts(warren *w, const struct wr_signals *signals, warren_error *err)
+{
+    warren_status rc = load_listed_plugins(w, err);
+    rc = rc ? rc : wr_topology_build(&w->topology, w->settings, false, err);
+    rc = rc ? rc : wr_roster_build(&w->roster, w->settings, w->topology, err);
+    rc = rc ? rc : make_consumer(w, signals, err);
+    rc = rc ? rc : make_publisher(w, signals, err);
+    rc = rc ? rc : make_pool(w, err);
+    rc = rc ? rc : wr_consumer_subscribe(w->consumer, err);
+    if (!w->is_stepped) {
+        rc = rc ? rc : wr_publisher_start(w->publisher, err);
+        rc = rc ? rc : wr_consumer_start(w->consumer, err);
+    }
+    return rc;
+}
+
+/* Frees the parts, if no handler runs any more. */
+static bool stop_parts(warren *w)
+{
+    if (w->consumer) {
+        wr_consumer_stop(w->consumer);
+    }
+    if (w->publisher) {
+        wr_publisher_stop(w->publisher, 0);
+    }
+    if (!wr_pool_stop(w->pool, 0)) {
+        w->is_abandoned = true;
+        return false;
+    }
+    w->pool = NULL;
+    wr_front_publisher_free(w->front);
+    wr_publisher_free(w->publisher);
+    wr_consumer_free(w->consumer);
+    w->front = NULL;
+    w->publisher = NULL;
+    w->consumer = NULL;
+    return true;
+}
+
+warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warren_error *err)
+{
+    if (w->state != WR_WORKER_NEW) {
+        return wr_fail(err, WARREN_STATE, "the worker was started already");
+    }
+    warren_status rc = start_parts(w, signals, err);
+    w->state = rc ? WR_WORKER_STOPPED : WR_WORKER_RUNNING;
+    if (rc) {
+        (void)stop_parts(w);
+        return rc;
+    }
+    wr_log(WR_INFO, "worker.start", "name=%s threads=%d queues=%zu types=%zu", w->name,
+           w->roster.threads, w->roster.source_count, w->roster.lane_count);
+    return WARREN_OK;
+}
+
+warren_status warren_start(warren *w, warren_error *err)
+{
+    return wr_worker_start(w, NULL, err);
+}
+
+/* --- the stop --- */
+
+static warren_status end(warren *w, bool drained, warren_error *err)
+{
+    bool all_ended = stop_parts(w);
+    w->state = WR_WORKER_STOPPED;
+    wr_log(WR_INFO, "worker.stop", "drained=%d done=%llu retried=%llu dead=%llu given_back=%llu",
+           drained, (unsigned long long)wr_counted(&w->counters.done),
+           (unsigned long long)wr_counted(&w->counters.retried),
+           (unsigned long long)wr_counted(&w->counters.dead),
+           (unsigned long long)wr_counted(&w->counters.given_back));
+    if (all_ended) {
+        return WARREN_OK;
+    }
+    return wr_fail(err, WARREN_TIMEOUT,
+                   "handlers still run after the drain's time: their jobs stay with the broker");
+}
+
+warren_status warren_stop(warren *w, int64_t timeout_ms, warren_error *err)
+{
+    if (w->state != WR_WORKER_RUNNING) {
+        return wr_fail(err, WARREN_STATE, "the worker does not run");
+    }
+    int64_t wait_ms = timeout_ms < 0 ? w->settings->drain_timeout_ms : timeout_ms;
+    wr_consumer_drain(w->consumer);
+    bool drained = wr_consumer_wait_drained(w->consumer, wait_ms * WR_US_PER_MS);
+    return end(w, drained, err);
+}
+
+/* Drains under the eyes of a second signal, which ends the process. */
+static warren_status drain(warren *w, const struct wr_signals *signals, warren_error *err)
+{
+    enum { LOOK_EVERY_US = 20000 };
+    int64_t until_us = wr_clock_mono_us(NULL) + w->settings->drain_timeout_ms * WR_US_PER_MS;
+    bool drained = false;
+    wr_consumer_drain(w->consumer);
+    while (!drained && wr_clock_mono_us(NULL) < until_us) {
+        int number = wr_signals_wait(signals, 0);
+        if (number) {
+            _exit(128 + number);
+        }
+        drained = wr_consumer_wait_drained(w->consumer, LOOK_EVERY_US);
+    }
+    warren_status rc = end(w, drained, err);
+    return rc == WARREN_TIMEOUT ? WARREN_OK
+                                : rc; /* not an error of the worker: the broker has the jobs */
+}
+
+warren_status warren_run(warren *w, warren_error *err)
+{
+    struct wr_signals signals;
+    warren_status rc = wr_signals_open(&signals, err);
+    if (rc) {
+        return rc;
+    }
+    warren_error failure = { .status = WARREN_OK };
+    rc = wr_worker_start(w, &signals, &failure);
+    if (rc == WARREN_STATE && !failure.status) {
+        rc = WARREN_OK; /* a signal came before there was a broker */
+    } else if (rc) {
+        (void)wr_fail(err, rc, "%s", failure.text);
+    } else {
+        while (!wr_signals_wait(&signals, -1)) {
+        }
+        rc = drain(w, &signals, err);
+    }
+    wr_signals_close(&signals);
+    return rc;
+}
+
+void warren_close(warren *w)
+{
+    if (!w) {
+        return;
+    }
+    if (w->state == WR_WORKER_RUNNING) {
+        (void)warren_stop(w, 0, NULL);
+    }
+    if (w->is_abandoned) {
+        return;
+    }
+    for (size_t i = 0; i < w->plugin_count; i++) {
+        wr_plugin_close(&w->plugins[i]);
+    }
+    free(w->plugins);
+    wr_roster_done(&w->roster);
+    wr_topology_free(w->topology);
+    wr_settings_free(w->settings);
+    free(w);
+}
+
+/* --- looking --- */
+
+void warren_stats(const warren *w, warren_stats_data *out)
+{
+    const struct wr_counters *counters = &w->counters;
+    warren_stats_data stats = { .received = wr_counted(&counters->received),
+                                .redelivered = wr_counted(&counters->redelivered),
+                                .done = wr_counted(&counters->done),
+                                .retried = wr_counted(&counters->retried),
+                                .dead = wr_counted(&counters->dead),
+                                .discarded = wr_counted(&counters->discarded),
+                                .snoozed = wr_counted(&counters->snoozed),
+                                .given_back = wr_counted(&counters->given_back),
+                                .stale = wr_counted(&counters->stale),
+                                .connections = wr_counted(&counters->connections),
+                                .in_flight = (uint32_t)wr_counted(&counters->in_flight) };
+    if (w->pool) {
+        struct wr_pool_counts pool = wr_pool_counts(w->pool);
+        stats.running = (uint32_t)pool.running;
+        stats.overruns = pool.overruns;
+        stats.lane_waits = pool.lane_waits;
+        stats.draining = atomic_load(wr_pool_drains(w->pool));
+    }
+    if (w->consumer && w->publisher) {
+        stats.ready = wr_consumer_is_ready(w->consumer);
+        stats.forward_retries = wr_publisher_repeats(w->publisher);
+    }
+    size_t size = out->size < sizeof stats ? out->size : sizeof stats;
+    stats.size = size;
+    memcpy(out, &stats, size);
+}
+
+warren_publisher *warren_worker_publisher(warren *w)
+{
+    return w->front;
+}
+
+warren_status warren_job_publish(warren_job *job, const warren_message *message, warren_error *err)
+{
+    return wr_runner_publish(job->home, job, message, err);
+}
+
+void warren_log_to(warren_log_sink *sink, void *user, int level)
+{
+    enum wr_level most = level < 0 ? WR_ERROR : level > WR_DEBUG ? WR_DEBUG : (enum wr_level)level;
+    wr_log_to(sink, user, most);
+}
+
+int warren_log_level(const warren *w)
+{
+    for (int level = WR_ERROR; level < WR_DEBUG; level++) {
+        if (strcmp(w->settings->log_level, wr_level_name((enum wr_level)level)) == 0) {
+            return level;
+        }
+    }
+    return WR_DEBUG;
+}
+
+const char *warren_log_format(const warren *w)
+{
+    return w->settings->log_format;
+}
+
+const char *warren_version(void)
+{
+    return WARREN_VERSION;
+}
