@@ -95,7 +95,11 @@ static void report_wrong(struct wr_reader *reader, const struct wr_option *optio
                          const struct wr_place *place, const char *got)
 {
     struct wr_text want = { 0 };
-    wr_option_want(option, &want);
+    struct wr_option wanted = *option;
+    if (place->path[0] && place->path[strlen(place->path) - 1] == ']') { /* one of a list */
+        wanted.kind = option->kind == WR_OPTION_PATHS ? WR_OPTION_PATH : WR_OPTION_DURATION;
+    }
+    wr_option_want(&wanted, &want);
     if (option->choices) {
         wr_option_range(option, &want);
     }

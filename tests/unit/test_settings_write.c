@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+// What is printed from the table: effective settings, the shipped files, explanations; and the same
+// through the public header.
+#include <CUnit/Basic.h>
+#include <CUnit/CUnit.h>
+#include <json-c/json.h>
+
+#include "config_folder.h"
+#include "warren/config.h"
+
+static char *written(const struct wr_settings *settings, bool as_json)
+{
+    struct wr_text text = { 0 };
+    wr_settings_write(settings, as_json, &text);
+    return wr_text_take(&text);
+}
+
+/* A configuration in which every option has a value of its own. */
+static const char odd[] =
+    "namespace = \"sh-op\"; topology = \"check\"; threads = 77; drain_timeout = \"1500ms\";\n"
+    "plugins = [\"/lib/a b.so\", \"/c\\\"d.so\"];\n"
+    "broker: { url = \"amqps://a,b:2/v\"; user = \"u\\\\\\n$${env:HOME}\"; password_file = "
+    "\"/pw\";\n"
+    "  management_url = \"https://m\"; connection_name = \"caf\xC3\xA9 $$5\"; heartbeat = \"6s\";\n"
+    "  connect_timeout = \"7s\"; connect_wait = \"0s\"; rpc_timeout = \"8s\"; allow_plaintext = "
+    "true;\n"
+    "  tls: { ca_file = \"/ca\"; cert_file = \"/c\"; key_file = \"/k\"; server_name = \"n\";\n"
+    "  verify = false; }; };\n"
+    "delay: { max = \"388d\"; }; limits: { body = \"1000B\"; headers = 0; header_bytes = \"2kB\";\n"
+    "  json_depth = 7; }; publish: { window = 9; timeout = \"90s\"; };\n"
+    "log: { level = \"debug\"; format = \"json\"; };\n"
+    "queues: ( { name = \"q\\\"1\"; type = \"classic\"; exchange = \"e\"; default_type = \"a\";\n"
+    "  json = \"raw\"; prefetch = 12; retry: { attempts = 7; backoff = \"fixed\"; first = "
+    "\"125ms\";\n"
+    "  factor = 1.25; max = \"20m\"; jitter = 0.333; }; jobs: ( { type = \"a\"; concurrency = 3;\n"
+    "  timeout = \"2m\"; isolate = true; retry: { delays = [\"1s\", \"2500ms\"]; }; },\n"
+    "  { type = \"b\"; } ); }, { name = \"r\"; jobs: ( { type = \"c\"; } ); } );\n";
+
+static void effective_settings_load_again_to_the_same(void)
+{
+    folder_make();
+    folder_write("odd.cfg", odd);
+    struct wr_settings *first = folder_load("odd.cfg");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(first);
+    char *text = written(first, false);
+    folder_write("again.cfg", text);
+    struct wr_settings *second = folder_load("again.cfg");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(second);
+    char *text2 = written(second, false);
+    CU_ASSERT_STRING_EQUAL(text, text2);
+    CU_ASSERT_STRING_EQUAL(second->broker.user, "u\\\n${env:HOME}");
+    CU_ASSERT_STRING_EQUAL(second->plugins[1], "/c\"d.so");
+    CU_ASSERT(second->topology_check && second->threads == 77 && second->headers_bytes == 2000);
+    CU_ASSERT_EQUAL(second->delay_max_ms, 388 * 86400 * INT64_C(1000));
+    CU_ASSERT_EQUAL(
+        memcmp(&first->queues[0].retry, &second->queues[0].retry, sizeof first->queues[0].retry),
+        0);
+    CU_ASSERT_EQUAL(second->queues[0].jobs[0].retry.delays_ms[1], 2500);
+    CU_ASSERT_EQUAL(second->queues[0].jobs[1].retry.jitter, 0.333);
+    free(text);
+    free(text2);
+    wr_settings_free(first);
+    wr_settings_free(second);
+    folder_remove();
+}
+
+static void the_odd_configuration_leaves_no_option_at_its_default(void)
+{
+    folder_make();
+    folder_write("odd.cfg", odd);
+    struct wr_settings *settings = folder_load("odd.cfg");
+    folder_remove();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(settings);
+    char *text = written(settings, false);
+    size_t count;
+    const struct wr_option *table = wr_settings_table(&count);
+    for (size_t i = 0; i < count && strncmp(table[i].path, "queue.", 6) != 0; i++) {
+        char line[128];
+        const char *dot = strrchr(table[i].path, '.');
+        const char *name = dot ? dot + 1 : table[i].path;
+        (void)snprintf(line, sizeof line, "%s = \"%s\";", name, table[i].fallback);
+        bool is_secret = strcmp(name, "password") == 0 || strcmp(name, "user_file") == 0;
+        CU_ASSERT(is_secret || !strstr(text, line));
+    }
+    free(text);
+    wr_settings_free(settings);
+}
+
+static void no_secret_is_ever_written(void)
+{
+    folder_make();
+    folder_write("warren.cfg", "broker: { url = \"amqp://u:hidden@h\"; password = \"hidden\"; "
+                               "management_url = \"http://u:hidden@h:1\"; };");
+    struct wr_settings *settings = folder_load("warren.cfg");
+    folder_remove();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(settings);
+    for (int as_json = 0; as_json <= 1; as_json++) {
+        char *text = written(settings, as_json);
+        CU_ASSERT_PTR_NULL(strstr(text, "hidden"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"amqp://u:***@h\""));
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"http://u:***@h:1\""));
+        CU_ASSERT_PTR_NOT_NULL(
+            strstr(text, as_json ? "\"password\": \"***\"" : "password = \"***\""));
+        free(text);
+    }
+    wr_settings_free(settings);
+}
+
+static void as_json_it_is_one_object_with_the_same_tree(void)
+{
+    folder_make();
+    folder_write("odd.cfg", odd);
+    struct wr_settings *settings = folder_load("odd.cfg");
+    folder_remove();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(settings);
+    char *text = written(settings, true);
+    json_object *root = json_tokener_parse(text);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(root);
+    json_object *broker = json_object_object_get(root, "broker");
+    json_object *queues = json_object_object_get(root, "queues");
+    json_object *queue = json_object_array_get_idx(queues, 0);
+    json_object *job = json_object_array_get_idx(json_object_object_get(queue, "jobs"), 0);
+    json_object *delays = json_object_object_get(json_object_object_get(job, "retry"), "delays");
+    CU_ASSERT_EQUAL(json_object_array_length(queues), 2);
+    CU_ASSERT_STRING_EQUAL(json_object_get_string(json_object_object_get(broker, "heartbeat")),
+                           "6s");
+    CU_ASSERT_PTR_NULL(json_object_object_get(broker, "password"));
+    CU_ASSERT_STRING_EQUAL(json_object_get_string(json_object_object_get(queue, "name")), "q\"1");
+    CU_ASSERT_EQUAL(json_object_get_int(json_object_object_get(root, "threads")), 77);
+    CU_ASSERT_EQUAL(json_object_array_length(delays), 2);
+    json_object_put(root);
+    free(text);
+    wr_settings_free(settings);
+}
+
+/* --- the shipped files --- */
+
+/* A file of the repository, read whole. */
+static char *shipped(const char *name)
+{
+    char path[512];
+    struct wr_text text = { 0 };
+    const char *tests = strstr(__FILE__, "tests/unit/");
+    (void)snprintf(path, sizeof path, "%.*sconfig/%s", (int)(tests - __FILE__), __FILE__, name);
+    FILE *file = fopen(path, "r");
+    for (int c; file && (c = fgetc(file)) != EOF;) {
+        char byte = (char)c;
+        wr_text_add(&text, &byte, 1);
+    }
+    if (file) {
+        (void)fclose(file);
+    }
+    return wr_text_take(&text);
+}
+
+static void the_shipped_files_are_the_tables(void)
+{
+    static const char *const names[] = { "warren.cfg", "queues/10-emails.cfg",
+                                         "queues/20-reports.cfg" };
+    for (int i = 0; i < 3; i++) {
+        char *text = NULL;
+        char *file = shipped(names[i]);
+        CU_ASSERT_EQUAL_FATAL(warren_config_template((warren_config_file)i, &text, NULL),
+                              WARREN_OK);
+        CU_ASSERT_STRING_EQUAL(file, text);
+        free(file);
+        free(text);
+    }
+    char *none = NULL;
+    CU_ASSERT_EQUAL(warren_config_template((warren_config_file)3, &none, NULL), WARREN_INVALID);
+}
+
+/* The lines "name = value;" of a text, in order, with their groups: "broker.tls.verify". */
+static void list_options(const char *text, struct wr_text *out)
+{
+    char stack[8][32] = { "" };
+    int depth = 0;
+    for (const char *at = text; *at; at += strcspn(at, "\n") + 1) {
+        const char *line = at + strspn(at, " ");
+        size_t name = strspn(line, "abcdefghijklmnopqrstuvwxyz_");
+        if (line[0] == '{' || line[0] == '}' || line[0] == ')') {
+            depth -= line[0] == '}' && line[1] == ';' ? 1 : 0;
+        } else if (name && line[name] == ':' && line[name + 2] == '(') {
+            (void)snprintf(stack[depth++], 32, "%.*s", (int)name, line);
+        } else if (name && line[name] == ':') {
+            (void)snprintf(stack[depth++], 32, "%.*s", (int)name, line);
+        } else if (name) {
+            for (int i = 0; i < depth; i++) {
+                wr_text_add_format(out, "%s.", stack[i]);
+            }
+            wr_text_add_format(out, "%.*s\n", (int)name, line);
+        }
+    }
+}
+
+static void together_they_list_exactly_the_table(void)
+{
+    struct wr_text listed = { 0 };
+    struct wr_text want = { 0 };
+    size_t count;
+    const struct wr_option *table = wr_settings_table(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].kind != WR_OPTION_GROUPS) {
+            wr_text_add_format(&want, "%s\n", table[i].path);
+        }
+    }
+    char *file = shipped("warren.cfg");
+    list_options(file, &listed);
+    free(file);
+    file = shipped("queues/20-reports.cfg");
+    list_options(file, &listed);
+    free(file);
+    CU_ASSERT_STRING_EQUAL(wr_text_string(&listed), wr_text_string(&want));
+    wr_text_done(&listed);
+    wr_text_done(&want);
+}
+
+static void the_shipped_files_load_without_a_word_and_change_nothing(void)
+{
+    static const char *const names[] = { "warren.cfg", "queues/10-emails.cfg",
+                                         "queues/20-reports.cfg" };
+    unsetenv("WARREN_AMQP_URL");
+    folder_make();
+    for (int i = 0; i < 3; i++) {
+        char *file = shipped(names[i]);
+        folder_write(names[i], file);
+        free(file);
+    }
+    struct wr_settings *settings = folder_load("warren.cfg");
+    CU_ASSERT_STRING_EQUAL(wr_text_string(&folder_problems), "");
+    struct wr_settings *defaults = folder_load(NULL);
+    folder_remove();
+    CU_ASSERT_FATAL(settings != NULL && defaults != NULL);
+    char *text = written(settings, false);
+    char *want = written(defaults, false);
+    size_t length = (size_t)(strstr(text, "queues: (") - text);
+    CU_ASSERT_EQUAL(strncmp(text, want, length), 0);
+    CU_ASSERT_EQUAL(settings->queue_count, 2);
+    CU_ASSERT_EQUAL(memcmp(&settings->queues[1].retry, &defaults->queues[0].retry,
+                           sizeof settings->queues[1].retry),
+                    0);
+    free(text);
+    free(want);
+    wr_settings_free(settings);
+    wr_settings_free(defaults);
+}
+
+/* --- the public header --- */
+
+static void a_tool_sees_all_problems_and_the_queues(void)
+{
+    folder_make();
+    folder_write("warren.cfg", "broker: { allow_plaintext = true; };");
+    folder_write("queues/10.cfg", "queue: { name = \"a\"; jobs: ( { type = \"t\"; } ); };");
+    warren_config *config = NULL;
+    CU_ASSERT_EQUAL_FATAL(warren_config_open(&config, "warren.cfg", NULL), WARREN_OK);
+    CU_ASSERT_EQUAL(warren_config_errors(config), 0);
+    CU_ASSERT_EQUAL(warren_config_problem_count(config), 1);
+    CU_ASSERT_TRUE(warren_config_problem_is_note(config, 0));
+    CU_ASSERT_STRING_EQUAL(
+        warren_config_problem(config, 0),
+        "warren.cfg:1: note: broker.allow_plaintext: the password and the jobs may "
+        "cross the network unencrypted");
+    CU_ASSERT_PTR_NULL(warren_config_problem(config, 1));
+    CU_ASSERT_EQUAL(warren_config_queue_count(config), 1);
+    CU_ASSERT_STRING_EQUAL(warren_config_queue_name(config, 0), "a");
+    CU_ASSERT_PTR_NULL(warren_config_queue_name(config, 1));
+    warren_config_close(config);
+    folder_remove();
+}
+
+static void a_tool_may_open_a_broken_configuration(void)
+{
+    folder_make();
+    folder_write("warren.cfg", "threds = 1;\nbroker: { allow_plaintext = true; };");
+    warren_config *config = NULL;
+    char *text = NULL;
+    warren_error err = { 0 };
+    CU_ASSERT_EQUAL_FATAL(warren_config_open(&config, "warren.cfg", NULL), WARREN_OK);
+    CU_ASSERT_EQUAL(warren_config_errors(config), 1);
+    CU_ASSERT_EQUAL(warren_config_problem_count(config), 2);
+    CU_ASSERT_FALSE(warren_config_problem_is_note(config, 0));
+    CU_ASSERT_EQUAL(warren_config_queue_count(config), 0);
+    CU_ASSERT_EQUAL(warren_config_write(config, false, &text, &err), WARREN_CONFIG);
+    CU_ASSERT_STRING_EQUAL(err.text, "warren.cfg:1: threds: unknown key, did you mean 'threads'?");
+    warren_config_close(config);
+    warren_config_close(NULL);
+    folder_remove();
+}
+
+static void an_option_is_explained_by_its_path_or_the_nearest_is_named(void)
+{
+    char *text = NULL;
+    warren_error err = { 0 };
+    CU_ASSERT_EQUAL_FATAL(warren_config_explain("broker.heartbeat", &text, &err), WARREN_OK);
+    CU_ASSERT_STRING_EQUAL(text,
+                           "broker.heartbeat\n    After how long a silent connection counts as "
+                           "dead. Whole seconds.\n    Takes a duration such as \"90s\" or "
+                           "\"2m\", from 5s to 1h; default: \"15s\".\n");
+    free(text);
+    CU_ASSERT_EQUAL_FATAL(warren_config_explain("queues[2].jobs[1].retry", &text, &err), WARREN_OK);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "queue.jobs.retry.delays\n"));
+    CU_ASSERT_PTR_NULL(strstr(text, "queue.retry.delays\n"));
+    free(text);
+    CU_ASSERT_EQUAL_FATAL(warren_config_explain(NULL, &text, &err), WARREN_OK);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "namespace\n"));
+    free(text);
+    CU_ASSERT_EQUAL(warren_config_explain("heartbeet", &text, &err), WARREN_NOT_FOUND);
+    CU_ASSERT_STRING_EQUAL(err.text, "no option 'heartbeet', did you mean 'broker.heartbeat'?");
+    CU_ASSERT_EQUAL(warren_config_explain("something.else", &text, &err), WARREN_NOT_FOUND);
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("settings_write", NULL, NULL);
+    CU_ADD_TEST(suite, effective_settings_load_again_to_the_same);
+    CU_ADD_TEST(suite, the_odd_configuration_leaves_no_option_at_its_default);
+    CU_ADD_TEST(suite, no_secret_is_ever_written);
+    CU_ADD_TEST(suite, as_json_it_is_one_object_with_the_same_tree);
+    CU_ADD_TEST(suite, the_shipped_files_are_the_tables);
+    CU_ADD_TEST(suite, together_they_list_exactly_the_table);
+    CU_ADD_TEST(suite, the_shipped_files_load_without_a_word_and_change_nothing);
+    CU_ADD_TEST(suite, a_tool_sees_all_problems_and_the_queues);
+    CU_ADD_TEST(suite, a_tool_may_open_a_broken_configuration);
+    CU_ADD_TEST(suite, an_option_is_explained_by_its_path_or_the_nearest_is_named);
+    CU_basic_run_tests();
+    wr_text_done(&folder_problems);
+    unsigned failed = CU_get_number_of_failures();
+    CU_cleanup_registry();
+    return failed ? 1 : 0;
+}
