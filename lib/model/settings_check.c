@@ -67,6 +67,18 @@ static void check_longest(struct wr_reader *reader, config_setting_t *node, cons
     }
 }
 
+/* Unless there were some that are wrong, which has been told. */
+static void report_no_delays(struct wr_reader *reader, config_setting_t *node,
+                             const struct wr_place *place)
+{
+    config_setting_t *delays =
+        says(node, "delays") ? config_setting_get_member(node, "delays") : NULL;
+    if (!delays || (config_setting_is_aggregate(delays) && config_setting_length(delays) == 0)) {
+        wr_problem_error(reader->problems, place,
+                         "\"list\" needs delays, such as [\"5s\", \"1m\"]");
+    }
+}
+
 void wr_settings_check_policy(struct wr_reader *reader, config_setting_t *node, const char *shown,
                               struct wr_retry_policy *policy)
 {
@@ -81,8 +93,7 @@ void wr_settings_check_policy(struct wr_reader *reader, config_setting_t *node, 
         wr_problem_error(reader->problems, &place,
                          "contradicts delays, which are for backoff \"list\"; drop one of them");
     } else if (policy->backoff == WR_BACKOFF_LIST && policy->delay_count == 0) {
-        wr_problem_error(reader->problems, &place,
-                         "\"list\" needs delays, such as [\"5s\", \"1m\"]");
+        report_no_delays(reader, node, &place);
     } else if (policy->backoff == WR_BACKOFF_EXPONENTIAL && policy->first_ms > policy->max_ms) {
         place = wr_reader_place(reader, node, "first", wr_settings_join(path, shown, "first"));
         wr_problem_error(reader->problems, &place, "is longer than max");
