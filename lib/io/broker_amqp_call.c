@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: the way out. rabbitmq-c sends without any deadline, and its releases before 0.14 even
+// wait for ever when the peer is silent for two heartbeats. So nothing is sent into a socket that
+// has not shown lately that it takes data: after some bytes, or when nothing was read for a
+// heartbeat, the socket is asked first and what came in is read. What is left (one large frame into
+// a peer that stops in the middle of it) ends by TCP_USER_TIMEOUT.
+//
+// A call is a send, then reading until its answer is there; other events wait in the queue.
+#include "io/broker_amqp.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+
+enum { CHECK_EVERY_BYTES = 16384, POLL_MOST_MS = 1000 };
+
+void wr_amqp_die(struct wr_amqp *amqp, int code, const char *format, ...)
+{
+    if (amqp->is_dead) {
+        return;
+    }
+    amqp->is_dead = true;
+    amqp->dead_code = code;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(amqp->dead_text, sizeof amqp->dead_text, format, args);
+    va_end(args);
+}
+
+void wr_amqp_die_of(struct wr_amqp *amqp, int library_status)
+{
+    amqp->is_broken = true;
+    switch (library_status) {
+    case AMQP_STATUS_BAD_AMQP_DATA:
+    case AMQP_STATUS_UNKNOWN_CLASS:
+    case AMQP_STATUS_UNKNOWN_METHOD:
+        wr_amqp_die(amqp, 0,
+                    "the broker sent a frame that can't be read: most likely a message whose "
+                    "headers fill a whole frame of %d bytes. Raise frame_max in the broker's "
+                    "rabbitmq.conf, or remove that message",
+                    WR_FRAME_BYTES);
+        break;
+    case AMQP_STATUS_HEARTBEAT_TIMEOUT:
+        wr_amqp_die(amqp, 0, "no sign of life from the broker for two heartbeats (%lld s each)",
+                    (long long)(amqp->heartbeat_us / WR_US_PER_S));
+        break;
+    case AMQP_STATUS_CONNECTION_CLOSED:
+    case AMQP_STATUS_SOCKET_CLOSED:
+        wr_amqp_die(amqp, 0, "the broker closed the connection without a word");
+        break;
+    case AMQP_STATUS_SOCKET_ERROR:
+    case AMQP_STATUS_TCP_ERROR:
+    case AMQP_STATUS_SSL_ERROR:
+        wr_amqp_die(amqp, 0, "the connection broke");
+        break;
+    default:
+        wr_amqp_die(amqp, 0, "%s", amqp_error_string2(library_status));
+    }
+}
+
+warren_status wr_amqp_code_status(int code)
+{
+    switch (code) {
+    case AMQP_ACCESS_REFUSED:
+    case AMQP_NOT_ALLOWED:
+        return WARREN_REFUSED;
+    case AMQP_NOT_FOUND:
+        return WARREN_NOT_FOUND;
+    case AMQP_PRECONDITION_FAILED:
+        return WARREN_MISMATCH;
+    default:
+        return WARREN_FAILED;
+    }
+}
+
+static warren_status closed(const struct wr_amqp *amqp, warren_error *err)
+{
+    return wr_fail(err, WARREN_CLOSED, "the connection to the broker is gone: %s", amqp->dead_text);
+}
+
+void wr_amqp_check_cut(struct wr_amqp *amqp)
+{
+    if (atomic_load_explicit(&amqp->is_cut, memory_order_relaxed)) {
+        amqp->is_broken = true;
+        wr_amqp_die(amqp, 0, "the connection was cut from this side");
+    }
+}
+
+struct wr_amqp_channel *wr_amqp_channel_found(struct wr_amqp *amqp, uint16_t number,
+                                              warren_status *status, warren_error *err)
+{
+    wr_amqp_check_cut(amqp);
+    if (amqp->is_dead) {
+        *status = closed(amqp, err);
+        return NULL;
+    }
+    struct wr_amqp_channel *channel =
+        number && number <= WR_CHANNELS_MOST ? amqp->channels[number] : NULL;
+    if (!channel || channel->is_closing) {
+        *status = wr_fail(err, WARREN_STATE, "channel %d is not open", number);
+        return NULL;
+    }
+    *status = WARREN_OK;
+    return channel;
+}
+
+struct wr_amqp_channel *wr_amqp_channel_at(struct wr_amqp *amqp, uint16_t number,
+                                           warren_status *status, warren_error *err)
+{
+    struct wr_amqp_channel *channel = wr_amqp_channel_found(amqp, number, status, err);
+    if (channel && channel->has_failed) {
+        *status = wr_fail(err, WARREN_STATE, "channel %d was closed by the broker: %s", number,
+                          channel->text);
+        return NULL;
+    }
+    return channel;
+}
+
+/* Polls for `events`, at most until `deadline_us`; reads what came in. False when the time is up.
+ */
+static bool wait_for(struct wr_amqp *amqp, short events, int64_t deadline_us, short *out_ready)
+{
+    int64_t left_ms = (deadline_us - wr_clock_mono_us(NULL)) / WR_US_PER_MS;
+    int64_t beat_ms = amqp->heartbeat_us / 2 / WR_US_PER_MS;
+    int64_t most_ms = beat_ms && beat_ms < POLL_MOST_MS ? beat_ms : POLL_MOST_MS;
+    struct pollfd polled = { .fd = amqp->fd, .events = events };
+    int wait_ms = (int)(left_ms < 0 ? 0 : left_ms < most_ms ? left_ms + 1 : most_ms);
+    (void)poll(&polled, 1, wait_ms);
+    *out_ready = polled.revents;
+    wr_amqp_check_cut(amqp);
+    if (!amqp->is_dead) {
+        wr_amqp_drain(amqp); /* also sends the heartbeats that are due */
+    }
+    return left_ms > 0;
+}
+
+warren_status wr_amqp_make_room(struct wr_amqp *amqp, size_t bytes, warren_error *err)
+{
+    bool is_stale =
+        amqp->heartbeat_us && wr_clock_mono_us(NULL) - amqp->read_us > amqp->heartbeat_us;
+    if (amqp->unchecked + bytes < CHECK_EVERY_BYTES && !is_stale) {
+        amqp->unchecked += bytes;
+        return WARREN_OK;
+    }
+    struct pollfd polled = { .fd = amqp->fd, .events = POLLOUT | POLLIN };
+    (void)poll(&polled, 1, 0);
+    short ready = polled.revents;
+    if (ready & ~POLLOUT) {
+        wr_amqp_drain(amqp);
+    }
+    int64_t deadline_us = wr_clock_mono_us(NULL) + amqp->rpc_timeout_us;
+    bool has_time = true;
+    while (!amqp->is_dead && !(ready & POLLOUT) && has_time) {
+        has_time = wait_for(amqp, POLLOUT | POLLIN, deadline_us, &ready);
+    }
+    if (amqp->is_dead) {
+        return closed(amqp, err);
+    }
+    if (!(ready & POLLOUT)) {
+        return wr_fail(err, WARREN_TIMEOUT, "the broker took no data for %lld ms",
+                       (long long)(amqp->rpc_timeout_us / WR_US_PER_MS));
+    }
+    amqp->unchecked = bytes;
+    return WARREN_OK;
+}
+
+/* After a failed send: the broker's own words may lie in the socket still. */
+static warren_status send_failed(struct wr_amqp *amqp, int library_status, warren_error *err)
+{
+    if (library_status == AMQP_STATUS_TABLE_TOO_BIG) {
+        return wr_fail(err, WARREN_INVALID, "it does not fit into one frame of %d bytes",
+                       amqp_get_frame_max(amqp->connection));
+    }
+    if (!amqp->is_dead) {
+        wr_amqp_drain(amqp);
+    }
+    wr_amqp_die_of(amqp, library_status);
+    return closed(amqp, err);
+}
+
+warren_status wr_amqp_send(struct wr_amqp *amqp, uint16_t channel, amqp_method_number_t id,
+                           void *method, warren_error *err)
+{
+    wr_amqp_check_cut(amqp);
+    if (amqp->is_dead) {
+        return closed(amqp, err);
+    }
+    int status = amqp_send_method(amqp->connection, channel, id, method);
+    return status == AMQP_STATUS_OK ? WARREN_OK : send_failed(amqp, status, err);
+}
+
+static void await(struct wr_amqp *amqp, int64_t timeout_us)
+{
+    struct wr_amqp_call *call = &amqp->call;
+    int64_t deadline_us = wr_clock_mono_us(NULL) + timeout_us;
+    bool has_time = true;
+    wr_amqp_drain(amqp);
+    while (!amqp->is_dead && !call->is_answered && !call->has_failed && has_time) {
+        short ready;
+        has_time = wait_for(amqp, POLLIN, deadline_us, &ready);
+    }
+    if (!call->is_answered && !call->has_failed) {
+        amqp->is_broken = true;
+        wr_amqp_die(amqp, 0, "the broker did not answer %s within %lld ms",
+                    amqp_method_name(call->answer), (long long)(timeout_us / WR_US_PER_MS));
+    }
+}
+
+warren_status wr_amqp_ask(struct wr_amqp *amqp, uint16_t channel, amqp_method_number_t id,
+                          void *method, amqp_method_number_t answer, warren_error *err)
+{
+    amqp->call = (struct wr_amqp_call){ .channel = channel, .answer = answer };
+    warren_status status = wr_amqp_make_room(amqp, 256, err);
+    if (!status && amqp->call.has_failed) {
+        status = wr_amqp_code_status(amqp->call.code); /* it was closed just before */
+    } else if (!status) {
+        status = wr_amqp_send(amqp, channel, id, method, err);
+    }
+    if (!status) {
+        await(amqp, id == AMQP_CONNECTION_CLOSE_METHOD ? WR_CLOSE_US : amqp->rpc_timeout_us);
+    }
+    amqp->call.answer = 0;
+    if (amqp->call.is_answered) {
+        return WARREN_OK;
+    }
+    if (amqp->call.has_failed) {
+        return wr_fail(err, wr_amqp_code_status(amqp->call.code), "%s", amqp->call.text);
+    }
+    return status ? status : closed(amqp, err);
+}
+
+warren_status wr_amqp_ask_on(struct wr_broker *broker, uint16_t number, amqp_method_number_t id,
+                             void *method, warren_error *err)
+{
+    struct wr_amqp *amqp = wr_amqp_of(broker);
+    warren_status status;
+    struct wr_amqp_channel *channel = wr_amqp_channel_found(amqp, number, &status, err);
+    if (channel && channel->has_unsynced) {
+        status = wr_amqp_sync(broker, number, err);
+    }
+    return status ? status : wr_amqp_ask(amqp, number, id, method, id + 1, err);
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: from settings to a connection. The URL, the overrides and the secret files become a plan,
+// made anew for each connect so that a changed password file counts; then each host is tried once,
+// in random order, so that many workers spread over a cluster. When all fail, the most useful error
+// is told: a refusal says more than a host that is down. The plan's secrets are wiped at the end;
+// what rabbitmq-c keeps in its own buffers is overwritten by the next frames.
+#include "io/broker_amqp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+/* Where a secret goes. */
+struct room {
+    char *data;
+    size_t size;
+};
+
+static warren_status read_secret_file(const char *path, char *out, size_t size, warren_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return wr_fail(err, WARREN_CONFIG, "can't read the secret file %s: %m", path);
+    }
+    size_t length = 0;
+    ssize_t got;
+    while ((got = read(fd, out + length, size - length)) > 0) {
+        length += (size_t)got;
+    }
+    int error = errno;
+    (void)close(fd);
+    if (got < 0) {
+        errno = error;
+        return wr_fail(err, WARREN_CONFIG, "can't read the secret file %s: %m", path);
+    }
+    if (length == size) {
+        return wr_fail(err, WARREN_CONFIG, "the secret file %s is longer than %zu bytes", path,
+                       size - 1);
+    }
+    while (length && (out[length - 1] == '\n' || out[length - 1] == '\r')) {
+        length--;
+    }
+    out[length] = '\0';
+    if (length == 0 || strlen(out) != length) {
+        return wr_fail(err, WARREN_CONFIG, "the secret file %s is empty, or no text", path);
+    }
+    return WARREN_OK;
+}
+
+/* The first that is there: the file, the setting, the URL, "guest". */
+static warren_status choose(const char *what, const char *file, const char *const candidates[2],
+                            struct room out, warren_error *err)
+{
+    if (file) {
+        return read_secret_file(file, out.data, out.size, err);
+    }
+    const char *value = candidates[0] ? candidates[0] : candidates[1] ? candidates[1] : "guest";
+    if (strlen(value) >= out.size) {
+        return wr_fail(err, WARREN_CONFIG, "the broker's %s is longer than %zu bytes", what,
+                       out.size - 1);
+    }
+    memcpy(out.data, value, strlen(value) + 1);
+    return WARREN_OK;
+}
+
+static warren_status read_credentials(struct wr_amqp_plan *plan, warren_error *err)
+{
+    const struct wr_broker_settings *settings = plan->settings;
+    const char *users[2] = { settings->user, plan->uri.user };
+    const char *passwords[2] = { settings->password, plan->uri.password };
+    warren_status status = choose("user name", settings->user_file, users,
+                                  (struct room){ plan->user, sizeof plan->user }, err);
+    if (status) {
+        return status;
+    }
+    return choose("password", settings->password_file, passwords,
+                  (struct room){ plan->password, sizeof plan->password }, err);
+}
+
+static const char *either(const char *first, const char *second)
+{
+    return first ? first : second;
+}
+
+static void read_options(struct wr_amqp_plan *plan, const struct wr_broker_options *options)
+{
+    const struct wr_broker_settings *settings = plan->settings;
+    const struct wr_uri *uri = &plan->uri;
+    plan->name = either(either(options->name, settings->connection_name), "warren");
+    plan->heartbeat_ms = uri->heartbeat_ms >= 0 ? uri->heartbeat_ms : settings->heartbeat_ms;
+    plan->connect_timeout_ms =
+        uri->connect_timeout_ms > 0 ? uri->connect_timeout_ms : settings->connect_timeout_ms;
+    plan->verify = uri->verify >= 0 ? uri->verify == 1 : settings->tls.verify;
+    plan->ca_file = either(uri->ca_file, settings->tls.ca_file);
+    plan->cert_file = either(uri->cert_file, settings->tls.cert_file);
+    plan->key_file = either(uri->key_file, settings->tls.key_file);
+    plan->server_name = either(uri->server_name, settings->tls.server_name);
+}
+
+/* A password without TLS stays on the machine, unless someone said that it may leave. */
+static warren_status check_plaintext(const struct wr_amqp_plan *plan, warren_error *err)
+{
+    if (plan->uri.is_tls || plan->settings->allow_plaintext) {
+        return WARREN_OK;
+    }
+    for (size_t i = 0; i < plan->uri.host_count; i++) {
+        const char *host = plan->uri.hosts[i].name;
+        if (!wr_uri_is_loopback(host)) {
+            return wr_fail(
+                err, WARREN_REFUSED,
+                "not connecting to %s: the password would cross the network unencrypted. "
+                "Use amqps://, or set broker.allow_plaintext = true if that network is "
+                "yours",
+                host);
+        }
+    }
+    return WARREN_OK;
+}
+
+static void shuffle(struct wr_uri_host *hosts, size_t count)
+{
+    for (size_t i = count; i > 1; i--) {
+        unsigned char dice = 0; /* at most 16 hosts: the bias is nothing */
+        (void)!getrandom(&dice, sizeof dice, 0);
+        size_t j = dice % i;
+        struct wr_uri_host other = hosts[j];
+        hosts[j] = hosts[i - 1];
+        hosts[i - 1] = other;
+    }
+}
+
+static warren_status open_socket(struct wr_amqp *amqp, const struct wr_amqp_plan *plan,
+                                 const struct wr_uri_host *host, warren_error *err)
+{
+    if (plan->uri.is_tls) {
+        return wr_amqp_tls_open(amqp, plan, host, err);
+    }
+    amqp_socket_t *socket = amqp_tcp_socket_new(amqp->connection);
+    if (!socket) {
+        return wr_no_memory(err);
+    }
+    int fd = -1;
+    warren_status status = wr_amqp_dial(host, plan->connect_timeout_ms, &fd, err);
+    if (!status) {
+        amqp_tcp_socket_set_sockfd(socket, fd);
+    }
+    return status;
+}
+
+static warren_status try_host(struct wr_amqp *amqp, const struct wr_amqp_plan *plan,
+                              const struct wr_uri_host *host, warren_error *err)
+{
+    amqp->connection = amqp_new_connection();
+    if (!amqp->connection) {
+        return wr_no_memory(err);
+    }
+    warren_status status = open_socket(amqp, plan, host, err);
+    if (!status) {
+        wr_amqp_tune_socket(amqp_get_sockfd(amqp->connection), plan->heartbeat_ms * WR_US_PER_MS);
+        status = wr_amqp_login(amqp, plan, host, err);
+    }
+    if (status) {
+        (void)amqp_destroy_connection(amqp->connection);
+        amqp->connection = NULL;
+    }
+    return status;
+}
+
+static warren_status try_hosts(struct wr_amqp *amqp, struct wr_amqp_plan *plan, warren_error *err)
+{
+    shuffle(plan->uri.hosts, plan->uri.host_count);
+    warren_error best = { 0 };
+    for (size_t i = 0; i < plan->uri.host_count; i++) {
+        warren_error error = { 0 };
+        if (try_host(amqp, plan, &plan->uri.hosts[i], &error) == WARREN_OK) {
+            return WARREN_OK;
+        }
+        bool is_better = best.status == WARREN_UNREACHABLE && error.status != WARREN_UNREACHABLE;
+        if (best.status == WARREN_OK || is_better) {
+            best = error;
+        }
+    }
+    if (plan->uri.host_count == 1) {
+        return wr_fail(err, best.status, "%s", best.text);
+    }
+    return wr_fail(err, best.status, "none of the %zu hosts of broker.url works; one of them: %s",
+                   plan->uri.host_count, best.text);
+}
+
+static warren_status make_and_try(struct wr_amqp *amqp, struct wr_amqp_plan *plan,
+                                  const struct wr_broker_options *options, warren_error *err)
+{
+    read_options(plan, options);
+    amqp->is_tls = plan->uri.is_tls;
+    warren_status status = read_credentials(plan, err);
+    status = status ? status : check_plaintext(plan, err);
+    return status ? status : try_hosts(amqp, plan, err);
+}
+
+warren_status wr_amqp_connect(struct wr_amqp *amqp, const struct wr_broker_options *options,
+                              warren_error *err)
+{
+    struct wr_amqp_plan *plan = calloc(1, sizeof *plan);
+    if (!plan) {
+        return wr_no_memory(err);
+    }
+    plan->settings = options->settings;
+    warren_status status = wr_uri_read(&plan->uri, options->settings->url, err);
+    if (!status) {
+        status = make_and_try(amqp, plan, options, err);
+        wr_uri_done(&plan->uri);
+    }
+    explicit_bzero(plan, sizeof *plan);
+    free(plan);
+    return status;
+}
