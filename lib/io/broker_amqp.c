@@ -99,13 +99,9 @@ static void tell_end(struct wr_amqp *amqp, struct wr_event *out)
     memcpy(out->text, amqp->dead_text, sizeof out->text);
 }
 
-static void next(struct wr_broker *broker, struct wr_event *out)
+/* The next event, whatever it is. */
+static void take(struct wr_amqp *amqp, struct wr_event *out)
 {
-    struct wr_amqp *amqp = wr_amqp_of(broker);
-    wr_amqp_check_cut(amqp);
-    if (atomic_load_explicit(&amqp->is_cut, memory_order_relaxed)) {
-        forget_events(amqp);
-    }
     struct wr_link *link = wr_list_take(&amqp->events);
     if (link) {
         struct wr_amqp_event *waiting = WR_OF(link, struct wr_amqp_event, link);
@@ -120,6 +116,21 @@ static void next(struct wr_broker *broker, struct wr_event *out)
     }
     if (amqp->is_dead) {
         tell_end(amqp, out);
+    }
+}
+
+static void next(struct wr_broker *broker, struct wr_event *out)
+{
+    struct wr_amqp *amqp = wr_amqp_of(broker);
+    wr_amqp_check_cut(amqp);
+    if (atomic_load_explicit(&amqp->is_cut, memory_order_relaxed)) {
+        forget_events(amqp);
+    }
+    take(amqp, out);
+    if (out->kind == WR_EVENT_CHANNEL_CLOSED) {
+        wr_amqp_channel_drop(amqp, out->channel);
+    } else if (out->kind == WR_EVENT_NONE) {
+        amqp->read_us = wr_clock_mono_us(NULL);
     }
 }
 

@@ -18,7 +18,7 @@
 
 #include <stdatomic.h>
 
-#include "io/amqp_compat.h"
+#include "io/broker_amqp_compat.h"
 #include "io/broker.h"
 #include "io/uri.h"
 
@@ -36,7 +36,7 @@ enum wr_part { WR_PART_METHOD, WR_PART_HEADER, WR_PART_BODY, WR_PART_SKIP };
 struct wr_amqp_channel {
     bool is_closing;   /* our channel.close is under way: everything else is dropped */
     bool has_unsynced; /* something was declared since the last sync */
-    bool has_failed;   /* the broker closed it over something declared; sync will tell */
+    bool has_failed;   /* the broker closed it; that is still to be told */
     int code;
     char text[256];
     enum wr_part part;
@@ -66,9 +66,6 @@ struct wr_amqp_call {
     uint16_t channel;
     amqp_method_number_t answer; /* 0: no call is waiting */
     bool is_answered;
-    bool has_failed; /* the broker closed the channel instead */
-    int code;
-    char text[256];
     uint64_t messages;
     uint64_t consumers;
 };
@@ -183,12 +180,8 @@ void wr_amqp_die_of(struct wr_amqp *amqp, int library_status);
 
 /* --- out --- */
 
-/** The channel of that number, also when the broker closed it over something declared that sync has
- * not told yet. NULL with STATE or CLOSED in `*status` otherwise. */
-struct wr_amqp_channel *wr_amqp_channel_found(struct wr_amqp *amqp, uint16_t channel,
-                                              warren_status *status, warren_error *err);
-
-/** The same for sending on it: only a channel that is open. */
+/** The channel of that number, also a failed one. NULL with STATE or CLOSED in `*status` otherwise.
+ */
 struct wr_amqp_channel *wr_amqp_channel_at(struct wr_amqp *amqp, uint16_t channel,
                                            warren_status *status, warren_error *err);
 

@@ -89,8 +89,8 @@ void wr_amqp_check_cut(struct wr_amqp *amqp)
     }
 }
 
-struct wr_amqp_channel *wr_amqp_channel_found(struct wr_amqp *amqp, uint16_t number,
-                                              warren_status *status, warren_error *err)
+struct wr_amqp_channel *wr_amqp_channel_at(struct wr_amqp *amqp, uint16_t number,
+                                           warren_status *status, warren_error *err)
 {
     wr_amqp_check_cut(amqp);
     if (amqp->is_dead) {
@@ -104,18 +104,6 @@ struct wr_amqp_channel *wr_amqp_channel_found(struct wr_amqp *amqp, uint16_t num
         return NULL;
     }
     *status = WARREN_OK;
-    return channel;
-}
-
-struct wr_amqp_channel *wr_amqp_channel_at(struct wr_amqp *amqp, uint16_t number,
-                                           warren_status *status, warren_error *err)
-{
-    struct wr_amqp_channel *channel = wr_amqp_channel_found(amqp, number, status, err);
-    if (channel && channel->has_failed) {
-        *status = wr_fail(err, WARREN_STATE, "channel %d was closed by the broker: %s", number,
-                          channel->text);
-        return NULL;
-    }
     return channel;
 }
 
@@ -192,42 +180,59 @@ warren_status wr_amqp_send(struct wr_amqp *amqp, uint16_t channel, amqp_method_n
     return status == AMQP_STATUS_OK ? WARREN_OK : send_failed(amqp, status, err);
 }
 
+static bool has_end(const struct wr_amqp *amqp)
+{
+    const struct wr_amqp_channel *channel = amqp->channels[amqp->call.channel];
+    return amqp->is_dead || amqp->call.is_answered || (channel && channel->has_failed);
+}
+
 static void await(struct wr_amqp *amqp, int64_t timeout_us)
 {
-    struct wr_amqp_call *call = &amqp->call;
     int64_t deadline_us = wr_clock_mono_us(NULL) + timeout_us;
     bool has_time = true;
     wr_amqp_drain(amqp);
-    while (!amqp->is_dead && !call->is_answered && !call->has_failed && has_time) {
+    while (!has_end(amqp) && has_time) {
         short ready;
         has_time = wait_for(amqp, POLLIN, deadline_us, &ready);
     }
-    if (!call->is_answered && !call->has_failed) {
+    if (!has_end(amqp)) {
         amqp->is_broken = true;
-        wr_amqp_die(amqp, 0, "the broker did not answer %s within %lld ms",
-                    amqp_method_name(call->answer), (long long)(timeout_us / WR_US_PER_MS));
+        wr_amqp_die(amqp, 0, "the broker did not answer (%s) within %lld ms",
+                    amqp_method_name(amqp->call.answer), (long long)(timeout_us / WR_US_PER_MS));
     }
 }
 
-warren_status wr_amqp_ask(struct wr_amqp *amqp, uint16_t channel, amqp_method_number_t id,
+/* The broker closed the channel: its words are the answer, and the number is free again. */
+static warren_status channel_failed(struct wr_amqp *amqp, uint16_t number, warren_error *err)
+{
+    const struct wr_amqp_channel *channel = amqp->channels[number];
+    warren_status status = wr_fail(err, wr_amqp_code_status(channel->code), "%s", channel->text);
+    wr_amqp_channel_drop(amqp, number);
+    return status;
+}
+
+static bool is_failed(const struct wr_amqp *amqp, uint16_t number)
+{
+    return amqp->channels[number] && amqp->channels[number]->has_failed;
+}
+
+warren_status wr_amqp_ask(struct wr_amqp *amqp, uint16_t number, amqp_method_number_t id,
                           void *method, amqp_method_number_t answer, warren_error *err)
 {
-    amqp->call = (struct wr_amqp_call){ .channel = channel, .answer = answer };
+    amqp->call = (struct wr_amqp_call){ .channel = number, .answer = answer };
     warren_status status = wr_amqp_make_room(amqp, 256, err);
-    if (!status && amqp->call.has_failed) {
-        status = wr_amqp_code_status(amqp->call.code); /* it was closed just before */
-    } else if (!status) {
-        status = wr_amqp_send(amqp, channel, id, method, err);
+    if (!status && !is_failed(amqp, number)) {
+        status = wr_amqp_send(amqp, number, id, method, err);
     }
     if (!status) {
         await(amqp, id == AMQP_CONNECTION_CLOSE_METHOD ? WR_CLOSE_US : amqp->rpc_timeout_us);
     }
     amqp->call.answer = 0;
+    if (is_failed(amqp, number)) {
+        return channel_failed(amqp, number, err);
+    }
     if (amqp->call.is_answered) {
         return WARREN_OK;
-    }
-    if (amqp->call.has_failed) {
-        return wr_fail(err, wr_amqp_code_status(amqp->call.code), "%s", amqp->call.text);
     }
     return status ? status : closed(amqp, err);
 }
@@ -237,7 +242,7 @@ warren_status wr_amqp_ask_on(struct wr_broker *broker, uint16_t number, amqp_met
 {
     struct wr_amqp *amqp = wr_amqp_of(broker);
     warren_status status;
-    struct wr_amqp_channel *channel = wr_amqp_channel_found(amqp, number, &status, err);
+    struct wr_amqp_channel *channel = wr_amqp_channel_at(amqp, number, &status, err);
     if (channel && channel->has_unsynced) {
         status = wr_amqp_sync(broker, number, err);
     }

@@ -51,7 +51,7 @@ warren_status wr_amqp_channel_close(struct wr_broker *broker, uint16_t number, w
 {
     struct wr_amqp *amqp = wr_amqp_of(broker);
     warren_status status;
-    struct wr_amqp_channel *channel = wr_amqp_channel_found(amqp, number, &status, err);
+    struct wr_amqp_channel *channel = wr_amqp_channel_at(amqp, number, &status, err);
     if (!channel) {
         return status;
     }
@@ -60,9 +60,7 @@ warren_status wr_amqp_channel_close(struct wr_broker *broker, uint16_t number, w
         amqp_channel_close_t close = { .reply_code = AMQP_REPLY_SUCCESS };
         status = wr_amqp_ask(amqp, number, AMQP_CHANNEL_CLOSE_METHOD, &close,
                              AMQP_CHANNEL_CLOSE_OK_METHOD, err);
-        if (amqp->call.has_failed) {
-            status = WARREN_OK; /* both closed it at once */
-        }
+        status = amqp->is_dead ? status : WARREN_OK; /* refused: both closed it at once */
     }
     wr_amqp_channel_drop(amqp, number);
     return status;
@@ -101,14 +99,12 @@ static warren_status settle(struct wr_broker *broker, uint16_t number, amqp_meth
 {
     struct wr_amqp *amqp = wr_amqp_of(broker);
     warren_status status;
-    if (!wr_amqp_channel_at(amqp, number, &status, NULL)) {
-        return status;
+    const struct wr_amqp_channel *channel = wr_amqp_channel_at(amqp, number, &status, NULL);
+    status = channel ? wr_amqp_make_room(amqp, 32, NULL) : status;
+    if (status || channel->has_failed) {
+        return status; /* on a failed channel there is nothing to settle */
     }
-    status = wr_amqp_make_room(amqp, 32, NULL);
-    if (!status && !wr_amqp_channel_at(amqp, number, &status, NULL)) {
-        return status; /* closed by what was read just now */
-    }
-    return status ? status : wr_amqp_send(amqp, number, id, method, NULL);
+    return wr_amqp_send(amqp, number, id, method, NULL);
 }
 
 warren_status wr_amqp_ack(struct wr_broker *broker, uint16_t number, uint64_t tag, bool multiple)

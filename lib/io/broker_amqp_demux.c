@@ -35,6 +35,44 @@ static void broken_stream(struct wr_amqp *amqp, const char *what)
     wr_amqp_die(amqp, 0, "the broker sent %s: not the protocol AMQP 0-9-1", what);
 }
 
+/* --- channels that end --- */
+
+/* Deliveries and cancels of a channel that is gone mean nothing any more; confirms still count. */
+static bool dies_with_channel(enum wr_event_kind kind)
+{
+    return kind == WR_EVENT_DELIVERY || kind == WR_EVENT_OVERSIZED || kind == WR_EVENT_MALFORMED ||
+           kind == WR_EVENT_CANCELLED || kind == WR_EVENT_CHANNEL_CLOSED;
+}
+
+/* Drops what was queued and half put together. */
+static void drop_messages(struct wr_amqp *amqp, uint16_t number)
+{
+    struct wr_list kept = { 0 };
+    for (struct wr_link *link; (link = wr_list_take(&amqp->events));) {
+        struct wr_amqp_event *waiting = WR_OF(link, struct wr_amqp_event, link);
+        if (waiting->event.channel == number && dies_with_channel(waiting->event.kind)) {
+            wr_delivery_free(waiting->event.delivery);
+            free(waiting);
+        } else {
+            wr_list_push(&kept, link);
+        }
+    }
+    amqp->events = kept;
+    struct wr_amqp_channel *channel = amqp->channels[number];
+    wr_delivery_free(channel->delivery);
+    channel->delivery = NULL;
+    channel->part = WR_PART_METHOD;
+}
+
+void wr_amqp_channel_drop(struct wr_amqp *amqp, uint16_t number)
+{
+    if (amqp->channels[number]) {
+        drop_messages(amqp, number);
+        free(amqp->channels[number]);
+        amqp->channels[number] = NULL;
+    }
+}
+
 /* --- methods --- */
 
 static void start_delivery(struct wr_amqp_channel *channel, const amqp_basic_deliver_t *deliver)
@@ -59,28 +97,24 @@ static void start_return(struct wr_amqp_channel *channel, const amqp_basic_retur
     keep(channel->key, &channel->key_size, returned->routing_key);
 }
 
-/* The broker closed a channel: answers, and tells whoever is waiting. */
+/* The broker closed a channel: answers, and tells whoever is waiting: a call at once, sync when it
+ * is asked, else an event. Until then the channel stays as a failed one, on which sending does
+ * nothing. */
 static void channel_closed(struct wr_amqp *amqp, uint16_t number, const amqp_channel_close_t *close,
                            struct wr_event *out)
 {
     struct wr_amqp_channel *channel = amqp->channels[number];
     amqp_channel_close_ok_t answer = { 0 };
     (void)amqp_send_method(amqp->connection, number, AMQP_CHANNEL_CLOSE_OK_METHOD, &answer);
-    struct wr_amqp_call *call = &amqp->call;
-    if (call->answer && call->channel == number) {
-        call->has_failed = true;
-        call->code = close->reply_code;
-        say(call->text, sizeof call->text, close->reply_text);
-        wr_amqp_channel_drop(amqp, number);
-    } else if (channel->has_unsynced) {
-        channel->has_failed = true;
-        channel->code = close->reply_code;
-        say(channel->text, sizeof channel->text, close->reply_text);
-    } else {
+    drop_messages(amqp, number);
+    channel->has_failed = true;
+    channel->code = close->reply_code;
+    say(channel->text, sizeof channel->text, close->reply_text);
+    bool is_asked = amqp->call.answer && amqp->call.channel == number;
+    if (!is_asked && !channel->has_unsynced) {
         out->kind = WR_EVENT_CHANNEL_CLOSED;
         out->code = close->reply_code;
-        say(out->text, sizeof out->text, close->reply_text);
-        wr_amqp_channel_drop(amqp, number);
+        memcpy(out->text, channel->text, sizeof out->text);
     }
 }
 
@@ -348,31 +382,5 @@ void wr_amqp_drain(struct wr_amqp *amqp)
         waiting->event = event;
         wr_list_push(&amqp->events, &waiting->link);
     }
-}
-
-/* Deliveries and cancels of a channel that is gone mean nothing any more; confirms still count. */
-static bool dies_with_channel(enum wr_event_kind kind)
-{
-    return kind == WR_EVENT_DELIVERY || kind == WR_EVENT_OVERSIZED || kind == WR_EVENT_MALFORMED ||
-           kind == WR_EVENT_CANCELLED;
-}
-
-void wr_amqp_channel_drop(struct wr_amqp *amqp, uint16_t number)
-{
-    struct wr_list kept = { 0 };
-    for (struct wr_link *link; (link = wr_list_take(&amqp->events));) {
-        struct wr_amqp_event *waiting = WR_OF(link, struct wr_amqp_event, link);
-        if (waiting->event.channel == number && dies_with_channel(waiting->event.kind)) {
-            wr_delivery_free(waiting->event.delivery);
-            free(waiting);
-        } else {
-            wr_list_push(&kept, link);
-        }
-    }
-    amqp->events = kept;
-    if (amqp->channels[number]) {
-        wr_delivery_free(amqp->channels[number]->delivery);
-        free(amqp->channels[number]);
-        amqp->channels[number] = NULL;
-    }
+    amqp->read_us = wr_clock_mono_us(NULL);
 }

@@ -124,7 +124,8 @@ static warren_status send_large(struct wr_amqp *amqp, uint16_t number,
 static warren_status check_state(struct wr_amqp *amqp, uint16_t number, warren_error *err)
 {
     warren_status status;
-    if (!wr_amqp_channel_at(amqp, number, &status, err)) {
+    const struct wr_amqp_channel *channel = wr_amqp_channel_at(amqp, number, &status, err);
+    if (!channel || channel->has_failed) {
         return status;
     }
     if (amqp->is_blocked) {
@@ -146,8 +147,8 @@ warren_status wr_amqp_publish(struct wr_broker *broker, uint16_t number,
     size_t head = message->headers.size + MESSAGE_OVERHEAD;
     status = status ? status : wr_amqp_make_room(amqp, head + message->body.size, err);
     status = status ? status : check_state(amqp, number, err); /* something may have come in */
-    if (status) {
-        return status;
+    if (status || amqp->channels[number]->has_failed) {
+        return status; /* on a failed channel it is as if it had crossed the broker's close */
     }
     amqp_basic_properties_t properties;
     fill_properties(message, &properties);

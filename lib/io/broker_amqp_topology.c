@@ -151,7 +151,7 @@ warren_status wr_amqp_declare(struct wr_broker *broker, uint16_t number, const s
         return wr_fail(err, WARREN_INVALID, "a name or key is longer than 255 bytes");
     }
     warren_status status;
-    struct wr_amqp_channel *channel = wr_amqp_channel_found(amqp, number, &status, err);
+    struct wr_amqp_channel *channel = wr_amqp_channel_at(amqp, number, &status, err);
     if (!channel) {
         return status;
     }
@@ -177,13 +177,7 @@ warren_status wr_amqp_sync(struct wr_broker *broker, uint16_t number, warren_err
 {
     struct wr_amqp *amqp = wr_amqp_of(broker);
     warren_status status;
-    struct wr_amqp_channel *channel = wr_amqp_channel_found(amqp, number, &status, err);
-    if (!channel) {
-        return status;
-    }
-    if (channel->has_failed) {
-        status = wr_fail(err, wr_amqp_code_status(channel->code), "%s", channel->text);
-        wr_amqp_channel_drop(amqp, number);
+    if (!wr_amqp_channel_at(amqp, number, &status, err)) {
         return status;
     }
     amqp_channel_flow_t flow = { .active = 1 };

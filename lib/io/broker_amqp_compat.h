@@ -3,8 +3,8 @@
  * rabbitmq-c's headers, by the name that the installed release uses: flat until 0.11, in a folder
  * from 0.12 (where the old names warn).
  */
-#ifndef WR_IO_AMQP_COMPAT_H
-#define WR_IO_AMQP_COMPAT_H
+#ifndef WR_IO_BROKER_AMQP_COMPAT_H
+#define WR_IO_BROKER_AMQP_COMPAT_H
 
 #if __has_include(<rabbitmq-c/amqp.h>)
 #include <rabbitmq-c/amqp.h>
