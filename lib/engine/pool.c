@@ -303,6 +303,7 @@ void wr_pool_watch(struct wr_pool *pool)
     }
 }
 
+/* A thread without a job ends by itself, so only running handlers use up the time. */
 static bool wait_for_end(struct wr_pool *pool, int64_t timeout_us)
 {
     int64_t until_us = wr_clock_mono_us(NULL) + timeout_us;
@@ -312,7 +313,10 @@ static bool wait_for_end(struct wr_pool *pool, int64_t timeout_us)
     while (pool->ended < pool->worker_count) {
         int64_t left_us = timeout_us < 0 ? -1 : until_us - wr_clock_mono_us(NULL);
         if (timeout_us >= 0 && left_us <= 0) {
-            return false;
+            if (pool->running || pool->waiting) {
+                return false;
+            }
+            left_us = -1;
         }
         (void)wr_cond_wait(&pool->idle, &pool->lock, left_us);
     }
