@@ -34,11 +34,6 @@ static warren_status gone(const struct wr_memory_session *session, warren_error 
                    session->server->name, session->end.text);
 }
 
-static warren_status not_open(uint16_t number, warren_error *err)
-{
-    return wr_fail(err, WARREN_STATE, "channel %u is not open", number);
-}
-
 /* For calls that nobody answers: a channel that was refused is found too. */
 static warren_status find(struct wr_memory_session *session, uint16_t number,
                           struct wr_memory_channel **out, warren_error *err)
@@ -47,7 +42,7 @@ static warren_status find(struct wr_memory_session *session, uint16_t number,
         return gone(session, err);
     }
     *out = wr_memory_session_channel(session, number);
-    return *out ? WARREN_OK : not_open(number, err);
+    return *out ? WARREN_OK : wr_fail(err, WARREN_STATE, "channel %u is not open", number);
 }
 
 /* For calls that are answered: the reason of a refused channel is the answer, and frees its number.
@@ -249,19 +244,6 @@ static warren_status prefetch(struct wr_broker *broker, uint16_t number, uint16_
     return rc;
 }
 
-static bool is_taken(const struct wr_memory_session *session, const char *tag)
-{
-    for (const struct wr_memory_queue *queue = session->server->routes.queues; queue;
-         queue = queue->next) {
-        for (const struct wr_memory_consumer *at = queue->consumers; at; at = at->next) {
-            if (at->channel->inbox == &session->inbox && strcmp(at->tag, tag) == 0) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static warren_status consume(struct wr_broker *broker, uint16_t number, const char *name,
                              const char *consumer, warren_error *err)
 {
@@ -271,7 +253,7 @@ static warren_status consume(struct wr_broker *broker, uint16_t number, const ch
     if (rc) {
         return rc;
     }
-    if (is_taken(session, consumer)) {
+    if (wr_memory_session_consumes(session, consumer)) {
         char text[256];
         (void)snprintf(text, sizeof text, "NOT_ALLOWED - attempt to reuse consumer tag '%s'",
                        consumer);
@@ -338,14 +320,7 @@ static warren_status publish(struct wr_broker *broker, uint16_t number,
     if (message->exchange.size > 255 || message->key.size > 255) {
         return wr_fail(err, WARREN_INVALID, "exchange or routing key above 255 bytes");
     }
-    struct wr_text text = { 0 };
-    wr_message_write(message, &text);
-    struct wr_memory_content content = {
-        message->exchange, message->key, { text.data, text.size }, message->body
-    };
-    struct wr_memory_held *held =
-        text.failed ? NULL : wr_memory_held_new(&content, &server->messages);
-    wr_text_done(&text);
+    struct wr_memory_held *held = wr_memory_held_of(message, &server->messages);
     if (!held) {
         return wr_no_memory(err);
     }

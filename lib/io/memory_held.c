@@ -37,6 +37,18 @@ struct wr_memory_held *wr_memory_held_new(const struct wr_memory_content *conten
     return held;
 }
 
+struct wr_memory_held *wr_memory_held_of(const struct wr_message *message, size_t *census)
+{
+    struct wr_text properties = { 0 };
+    wr_message_write(message, &properties);
+    struct wr_memory_content content = {
+        message->exchange, message->key, { properties.data, properties.size }, message->body
+    };
+    struct wr_memory_held *held = properties.failed ? NULL : wr_memory_held_new(&content, census);
+    wr_text_done(&properties);
+    return held;
+}
+
 struct wr_memory_held *wr_memory_held_copy(const struct wr_memory_held *held)
 {
     struct wr_memory_content content = { held->exchange, held->key, held->properties, held->body };

@@ -53,6 +53,9 @@ struct wr_memory_content {
 /** A new message; NULL without memory. `census` is counted up now and down when it is freed. */
 struct wr_memory_held *wr_memory_held_new(const struct wr_memory_content *content, size_t *census);
 
+/** The same of a message as a client hands it in. */
+struct wr_memory_held *wr_memory_held_of(const struct wr_message *message, size_t *census);
+
 /** The same content again, for another queue. NULL without memory. */
 struct wr_memory_held *wr_memory_held_copy(const struct wr_memory_held *held);
 

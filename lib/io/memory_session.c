@@ -152,6 +152,19 @@ void wr_memory_session_refuse(struct wr_memory_session *session, struct wr_memor
     wr_memory_server_dispatch(session->server);
 }
 
+bool wr_memory_session_consumes(const struct wr_memory_session *session, const char *tag)
+{
+    for (const struct wr_memory_queue *queue = session->server->routes.queues; queue;
+         queue = queue->next) {
+        for (const struct wr_memory_consumer *at = queue->consumers; at; at = at->next) {
+            if (at->channel->inbox == &session->inbox && strcmp(at->tag, tag) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* --- publishing --- */
 
 /* What the server itself checks in a publish, and the lifetime it finds there. */

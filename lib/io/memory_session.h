@@ -46,6 +46,9 @@ void wr_memory_session_close(struct wr_memory_session *session, struct wr_memory
  * told. */
 void wr_memory_session_refuse(struct wr_memory_session *session, struct wr_memory_channel *channel);
 
+/** Whether a consumer of this tag lives on the connection. */
+bool wr_memory_session_consumes(const struct wr_memory_session *session, const char *tag);
+
 /** A publish arrives. Takes `held`. */
 void wr_memory_session_publish(struct wr_memory_session *session, struct wr_memory_channel *channel,
                                struct wr_memory_held *held);
