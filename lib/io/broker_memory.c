@@ -28,35 +28,34 @@ static struct wr_memory_session *session_of(const struct wr_broker *broker)
     WR_SCOPED_LOCK(&server->lock);                                                                 \
     wr_memory_server_enter(server)
 
-static warren_status gone(const struct wr_memory_session *session, warren_error *err)
+/* For calls that nobody answers: a channel that was refused is found too. NULL: `out_rc` says why.
+ */
+static struct wr_memory_channel *find(const struct wr_memory_session *session, uint16_t number,
+                                      warren_status *out_rc, warren_error *err)
 {
-    return wr_fail(err, WARREN_CLOSED, "the connection to memory:%s is closed: %s",
-                   session->server->name, session->end.text);
-}
-
-/* For calls that nobody answers: a channel that was refused is found too. */
-static warren_status find(struct wr_memory_session *session, uint16_t number,
-                          struct wr_memory_channel **out, warren_error *err)
-{
+    struct wr_memory_channel *channel = wr_memory_session_channel(session, number);
     if (session->end.code) {
-        return gone(session, err);
+        *out_rc = wr_memory_session_gone(session, err);
+        return NULL;
     }
-    *out = wr_memory_session_channel(session, number);
-    return *out ? WARREN_OK : wr_fail(err, WARREN_STATE, "channel %u is not open", number);
+    if (!channel) {
+        *out_rc = wr_fail(err, WARREN_STATE, "channel %u is not open", number);
+    }
+    return channel;
 }
 
 /* For calls that are answered: the reason of a refused channel is the answer, and frees its number.
  */
-static warren_status find_open(struct wr_memory_session *session, uint16_t number,
-                               struct wr_memory_channel **out, warren_error *err)
+static struct wr_memory_channel *find_open(struct wr_memory_session *session, uint16_t number,
+                                           warren_status *out_rc, warren_error *err)
 {
-    warren_status rc = find(session, number, out, err);
-    if (rc || !(*out)->refusal.code) {
-        return rc;
+    struct wr_memory_channel *channel = find(session, number, out_rc, err);
+    if (!channel || !channel->refusal.code) {
+        return channel;
     }
-    rc = wr_memory_refusal_status(&(*out)->refusal, err);
-    wr_memory_session_close(session, *out);
-    return rc;
+    *out_rc = wr_memory_refusal_status(&channel->refusal, err);
+    wr_memory_session_close(session, channel);
+    return NULL;
 }
 
 /* --- the connection --- */
@@ -109,7 +108,9 @@ static void next(struct wr_broker *broker, struct wr_event *out)
     }
     if (wr_memory_inbox_take(&session->inbox, out) && out->kind == WR_EVENT_CHANNEL_CLOSED) {
         struct wr_memory_channel *channel = wr_memory_session_channel(session, out->channel);
-        wr_memory_session_close(session, channel);
+        if (channel) {
+            wr_memory_session_close(session, channel);
+        }
     }
 }
 
@@ -126,7 +127,7 @@ static warren_status channel_open(struct wr_broker *broker, uint16_t number, boo
 {
     ENTER(broker);
     if (session->end.code) {
-        return gone(session, err);
+        return wr_memory_session_gone(session, err);
     }
     if (number == 0 || number > CHANNELS_MOST) {
         return wr_fail(err, WARREN_INVALID, "channel %u: must be 1 to %d", number, CHANNELS_MOST);
@@ -140,9 +141,9 @@ static warren_status channel_open(struct wr_broker *broker, uint16_t number, boo
 static warren_status channel_close(struct wr_broker *broker, uint16_t number, warren_error *err)
 {
     ENTER(broker);
-    struct wr_memory_channel *channel;
-    warren_status rc = find(session, number, &channel, err);
-    if (!rc) {
+    warren_status rc = WARREN_OK;
+    struct wr_memory_channel *channel = find(session, number, &rc, err);
+    if (channel) {
         wr_memory_session_close(session, channel);
     }
     return rc;
@@ -154,9 +155,9 @@ static warren_status declare(struct wr_broker *broker, uint16_t number, const st
                              enum wr_declare how, warren_error *err)
 {
     ENTER(broker);
-    struct wr_memory_channel *channel;
-    warren_status rc = find(session, number, &channel, err);
-    if (rc || channel->refusal.code) {
+    warren_status rc = WARREN_OK;
+    struct wr_memory_channel *channel = find(session, number, &rc, err);
+    if (!channel || channel->refusal.code) {
         return rc;
     }
     if (!wr_memory_declare(server, item, how, &channel->refusal)) {
@@ -170,36 +171,35 @@ static warren_status declare(struct wr_broker *broker, uint16_t number, const st
 static warren_status sync_channel(struct wr_broker *broker, uint16_t number, warren_error *err)
 {
     ENTER(broker);
-    struct wr_memory_channel *channel;
-    return find_open(session, number, &channel, err);
+    warren_status rc = WARREN_OK;
+    (void)find_open(session, number, &rc, err);
+    return rc;
 }
 
-/* The queue of that name; NOT_FOUND closes the channel. */
-static warren_status find_queue(struct wr_memory_session *session, uint16_t number,
-                                const char *name, struct wr_memory_queue **out, warren_error *err)
+/* The queue of that name; NOT_FOUND closes the channel. NULL: `out_rc` says why. */
+static struct wr_memory_queue *find_queue(struct wr_memory_session *session, uint16_t number,
+                                          const char *name, warren_status *out_rc,
+                                          warren_error *err)
 {
-    struct wr_memory_channel *channel;
-    warren_status rc = find_open(session, number, &channel, err);
-    if (rc) {
-        return rc;
+    struct wr_memory_channel *channel = find_open(session, number, out_rc, err);
+    struct wr_memory_queue *queue =
+        wr_memory_routes_queue(&session->server->routes, wr_slice_of(name));
+    if (channel && !queue) {
+        (void)wr_memory_refuse(&channel->refusal, 404, "NOT_FOUND - no queue '%s' in vhost '/'",
+                               name);
+        *out_rc = wr_memory_refusal_status(&channel->refusal, err);
+        wr_memory_session_close(session, channel);
     }
-    *out = wr_memory_routes_queue(&session->server->routes, wr_slice_of(name));
-    if (*out) {
-        return WARREN_OK;
-    }
-    (void)wr_memory_refuse(&channel->refusal, 404, "NOT_FOUND - no queue '%s' in vhost '/'", name);
-    rc = wr_memory_refusal_status(&channel->refusal, err);
-    wr_memory_session_close(session, channel);
-    return rc;
+    return channel ? queue : NULL;
 }
 
 static warren_status depth(struct wr_broker *broker, uint16_t number, const char *name,
                            struct wr_depth *out, warren_error *err)
 {
     ENTER(broker);
-    struct wr_memory_queue *queue;
-    warren_status rc = find_queue(session, number, name, &queue, err);
-    if (!rc) {
+    warren_status rc = WARREN_OK;
+    struct wr_memory_queue *queue = find_queue(session, number, name, &rc, err);
+    if (queue) {
         *out = (struct wr_depth){ queue->ready.length, wr_memory_queue_consumers(queue) };
     }
     return rc;
@@ -209,9 +209,9 @@ static warren_status purge(struct wr_broker *broker, uint16_t number, const char
                            uint64_t *out_count, warren_error *err)
 {
     ENTER(broker);
-    struct wr_memory_queue *queue;
-    warren_status rc = find_queue(session, number, name, &queue, err);
-    if (!rc) {
+    warren_status rc = WARREN_OK;
+    struct wr_memory_queue *queue = find_queue(session, number, name, &rc, err);
+    if (queue) {
         *out_count = wr_memory_list_clear(&queue->ready);
     }
     return rc;
@@ -221,10 +221,10 @@ static warren_status delete_queue(struct wr_broker *broker, uint16_t number, con
                                   warren_error *err)
 {
     ENTER(broker);
-    struct wr_memory_channel *channel;
-    warren_status rc = find_open(session, number, &channel, err);
+    warren_status rc = WARREN_OK;
+    struct wr_memory_channel *channel = find_open(session, number, &rc, err);
     struct wr_memory_queue *queue = wr_memory_routes_queue(&server->routes, wr_slice_of(name));
-    if (!rc && queue) {
+    if (channel && queue) {
         wr_memory_session_delete_queue(server, queue);
     }
     return rc; /* one that is not there is deleted already */
@@ -236,9 +236,9 @@ static warren_status prefetch(struct wr_broker *broker, uint16_t number, uint16_
                               warren_error *err)
 {
     ENTER(broker);
-    struct wr_memory_channel *channel;
-    warren_status rc = find_open(session, number, &channel, err);
-    if (!rc) {
+    warren_status rc = WARREN_OK;
+    struct wr_memory_channel *channel = find_open(session, number, &rc, err);
+    if (channel) {
         channel->prefetch = count;
     }
     return rc;
@@ -248,9 +248,9 @@ static warren_status consume(struct wr_broker *broker, uint16_t number, const ch
                              const char *consumer, warren_error *err)
 {
     ENTER(broker);
-    struct wr_memory_queue *queue;
-    warren_status rc = find_queue(session, number, name, &queue, err);
-    if (rc) {
+    warren_status rc = WARREN_OK;
+    struct wr_memory_queue *queue = find_queue(session, number, name, &rc, err);
+    if (!queue) {
         return rc;
     }
     if (wr_memory_session_consumes(session, consumer)) {
@@ -258,7 +258,7 @@ static warren_status consume(struct wr_broker *broker, uint16_t number, const ch
         (void)snprintf(text, sizeof text, "NOT_ALLOWED - attempt to reuse consumer tag '%s'",
                        consumer);
         wr_memory_session_drop(session, 530, text);
-        return gone(session, err);
+        return wr_memory_session_gone(session, err);
     }
     struct wr_memory_channel *channel = wr_memory_session_channel(session, number);
     if (!wr_memory_queue_add_consumer(queue, channel, consumer)) {
@@ -272,9 +272,9 @@ static warren_status cancel(struct wr_broker *broker, uint16_t number, const cha
                             warren_error *err)
 {
     ENTER(broker);
-    struct wr_memory_channel *channel;
-    warren_status rc = find_open(session, number, &channel, err);
-    if (rc) {
+    warren_status rc = WARREN_OK;
+    struct wr_memory_channel *channel = find_open(session, number, &rc, err);
+    if (!channel) {
         return rc;
     }
     for (struct wr_memory_queue *at = server->routes.queues; at; at = at->next) {
@@ -287,9 +287,9 @@ static warren_status settle(struct wr_broker *broker, uint16_t number, uint64_t 
                             enum wr_memory_verdict verdict)
 {
     ENTER(broker);
-    struct wr_memory_channel *channel;
-    warren_status rc = find(session, number, &channel, NULL);
-    if (!rc && !channel->refusal.code) {
+    warren_status rc = WARREN_OK;
+    struct wr_memory_channel *channel = find(session, number, &rc, NULL);
+    if (channel && !channel->refusal.code) {
         wr_memory_session_settle(session, channel, tag, multiple, verdict);
     }
     return rc;
@@ -312,9 +312,9 @@ static warren_status publish(struct wr_broker *broker, uint16_t number,
                              const struct wr_message *message, warren_error *err)
 {
     ENTER(broker);
-    struct wr_memory_channel *channel;
-    warren_status rc = find(session, number, &channel, err);
-    if (rc || channel->refusal.code) {
+    warren_status rc = WARREN_OK;
+    struct wr_memory_channel *channel = find(session, number, &rc, err);
+    if (!channel || channel->refusal.code) {
         return rc;
     }
     if (message->exchange.size > 255 || message->key.size > 255) {
@@ -368,10 +368,6 @@ static bool join(struct wr_memory_session *session, struct wr_memory *server)
         return false;
     }
     wr_memory_session_attach(session, server);
-    if (server->is_blocked) {
-        struct wr_event event = { .kind = WR_EVENT_BLOCKED, .text = "blocked by a test" };
-        wr_memory_inbox_push(&session->inbox, &event);
-    }
     return true;
 }
 
@@ -379,9 +375,13 @@ warren_status wr_broker_memory_open(struct wr_broker **out, const struct wr_brok
                                     warren_error *err)
 {
     const char *name = options->settings->url + strlen("memory:");
-    struct wr_memory_session *session = calloc(1, sizeof *session);
-    struct wr_memory *server = session ? wr_memory_open(name, options->clock) : NULL;
-    warren_status rc = server ? wr_memory_inbox_init(&session->inbox, err) : wr_no_memory(err);
+    struct wr_memory *server = wr_memory_open(name, options->clock);
+    struct wr_memory_session *session = server ? calloc(1, sizeof *session) : NULL;
+    if (!session) {
+        wr_memory_close(server);
+        return wr_no_memory(err);
+    }
+    warren_status rc = wr_memory_inbox_init(&session->inbox, err);
     if (!rc) {
         fill(session, options);
     }

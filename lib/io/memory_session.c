@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "io/memory_death.h"
+#include "base/error.h"
 
 struct waiting {
     struct wr_link link;
@@ -77,6 +77,10 @@ void wr_memory_session_attach(struct wr_memory_session *session, struct wr_memor
     server->sessions = session;
     session->inbox.next = server->inboxes;
     server->inboxes = &session->inbox;
+    if (server->is_blocked) {
+        struct wr_event event = { .kind = WR_EVENT_BLOCKED, .text = "blocked by a test" };
+        wr_memory_inbox_push(&session->inbox, &event);
+    }
 }
 
 void wr_memory_session_detach(struct wr_memory_session *session)
@@ -105,6 +109,12 @@ void wr_memory_session_drop(struct wr_memory_session *session, int code, const c
     (void)wr_memory_refuse(&session->end, code, "%s", text);
     empty_session(session);
     wr_memory_inbox_wake(&session->inbox);
+}
+
+warren_status wr_memory_session_gone(const struct wr_memory_session *session, warren_error *err)
+{
+    return wr_fail(err, WARREN_CLOSED, "the connection to memory:%s is closed: %s",
+                   session->server->name, session->end.text);
 }
 
 struct wr_memory_channel *wr_memory_session_channel(const struct wr_memory_session *session,

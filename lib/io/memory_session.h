@@ -23,7 +23,7 @@ struct wr_memory_session {
 
 enum wr_memory_verdict { WR_MEMORY_ACK, WR_MEMORY_REQUEUE, WR_MEMORY_REJECT };
 
-/** Joins the server's list. */
+/** Joins the server's list, and hears at once if it is blocked. */
 void wr_memory_session_attach(struct wr_memory_session *session, struct wr_memory *server);
 
 /** Ends everything and leaves the list; the struct stays the caller's. */
@@ -31,6 +31,9 @@ void wr_memory_session_detach(struct wr_memory_session *session);
 
 /** The connection is gone: consumers end, unsettled deliveries go back, nothing more comes. */
 void wr_memory_session_drop(struct wr_memory_session *session, int code, const char *text);
+
+/** CLOSED, with the reason of the connection's end. */
+warren_status wr_memory_session_gone(const struct wr_memory_session *session, warren_error *err);
 
 struct wr_memory_channel *wr_memory_session_channel(const struct wr_memory_session *session,
                                                     uint16_t number);
