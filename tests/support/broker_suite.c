@@ -297,6 +297,7 @@ int broker_suite_run(void (*more)(void))
     broker_suite_topology();
     broker_suite_routing();
     broker_suite_delivery();
+    broker_suite_settle();
     broker_suite_death();
     if (more) {
         more();

@@ -14,6 +14,7 @@ int broker_suite_run(void (*more)(void));
 void broker_suite_topology(void);
 void broker_suite_routing(void);
 void broker_suite_delivery(void);
+void broker_suite_settle(void);
 void broker_suite_death(void);
 
 #endif
