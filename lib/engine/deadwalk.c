@@ -12,6 +12,10 @@
 // own consumer again. A quorum queue lets one consumer hold 2,000 messages at most; blocks of large
 // messages are smaller, since what is under way when a walk ends lies in memory.
 //
+// A closed channel's messages are back a moment later. A walk ends only when they are, since
+// another one that began in that moment would take some of them and give them back behind the
+// others.
+//
 // How many there are is asked first, so that a message that dies again during a replay is not
 // replayed forever. Should fewer come (someone else takes them), an empty queue ends the walk.
 #include "engine/deadwalk.h"
@@ -30,7 +34,8 @@ enum {
     LEAST_BLOCK = 32,
     MOST_BLOCK = 2000, /* a quorum queue's cap for one consumer */
     BLOCK_BYTES = 16 * 1024 * 1024,
-    ASK_AGAIN_US = 500 * 1000
+    ASK_AGAIN_US = 500 * 1000,
+    RETURN_US = 5 * 1000
 };
 
 struct progress {
@@ -38,9 +43,10 @@ struct progress {
     uint64_t left; /* messages that the walk has not seen */
     uint64_t seen;
     uint64_t seen_bytes;
-    uint16_t channel; /* of the block in hand */
-    uint64_t block;   /* how many it may hold */
-    uint64_t held;    /* how many it holds */
+    uint16_t channel;                /* of the block in hand */
+    uint64_t block;                  /* how many it may hold */
+    uint64_t held;                   /* how many it holds */
+    uint16_t owed[LAST_CHANNEL + 1]; /* what goes back at the end, by channel */
     bool stopped;
 };
 
@@ -107,11 +113,24 @@ static warren_status open_block(struct progress *progress, warren_error *err)
     return rc;
 }
 
+/* Ends the block's consumer; what was still under way to it is not looked at. */
 static void cancel_block(struct progress *progress)
 {
+    struct wr_broker *broker = progress->walk->broker;
+    struct wr_event event;
     char consumer[32];
     name_consumer(consumer, sizeof consumer, progress->channel);
-    (void)wr_broker_cancel(progress->walk->broker, progress->channel, consumer, NULL);
+    (void)wr_broker_cancel(broker, progress->channel, consumer, NULL);
+    do {
+        wr_broker_next(broker, &event);
+        bool is_delivery = event.kind == WR_EVENT_DELIVERY;
+        if (is_delivery) {
+            wr_delivery_free(event.delivery);
+        }
+        if (is_delivery || event.kind == WR_EVENT_OVERSIZED || event.kind == WR_EVENT_MALFORMED) {
+            progress->owed[progress->channel]++;
+        }
+    } while (event.kind != WR_EVENT_NONE && event.kind != WR_EVENT_CLOSED);
 }
 
 static void settle(struct progress *progress, uint64_t tag, enum wr_walk_choice choice)
@@ -123,6 +142,7 @@ static void settle(struct progress *progress, uint64_t tag, enum wr_walk_choice 
         return;
     }
     progress->held++;
+    progress->owed[progress->channel]++;
     progress->stopped = choice == WR_WALK_STOP;
 }
 
@@ -144,7 +164,7 @@ static warren_status handle(struct progress *progress, struct wr_event *event, w
     bool is_ours = event->channel == progress->channel;
     switch (event->kind) {
     case WR_EVENT_DELIVERY:
-        if (is_ours && !progress->stopped) {
+        if (is_ours) {
             progress->seen_bytes += event->delivery->bytes;
             settle(progress, event->delivery->tag,
                    walk->visit(walk->user, &event->delivery->message));
@@ -153,7 +173,7 @@ static warren_status handle(struct progress *progress, struct wr_event *event, w
         return WARREN_OK;
     case WR_EVENT_OVERSIZED:
     case WR_EVENT_MALFORMED:
-        if (is_ours && !progress->stopped) {
+        if (is_ours) {
             settle(progress, event->tag, walk->visit(walk->user, NULL));
         }
         return WARREN_OK;
@@ -203,22 +223,33 @@ static warren_status take_block(struct progress *progress, warren_error *err)
     return rc;
 }
 
-/* Gives back what is held, in order, and drops what was still under way to us. */
-static void close_blocks(struct progress *progress, uint16_t end)
+/* Waits until so many messages are ready. */
+static void await_depth(const struct wr_deadwalk *walk, uint64_t wanted)
 {
-    struct wr_broker *broker = progress->walk->broker;
+    int64_t deadline_us = wr_clock_mono_us(NULL) + walk->patience_us;
+    struct wr_depth depth = { 0 };
     struct wr_event event;
+    while (wr_broker_depth(walk->broker, 1, walk->queue, &depth, NULL) == WARREN_OK &&
+           depth.messages < wanted && wr_clock_mono_us(NULL) < deadline_us) {
+        wr_deadwalk_wait(walk->broker, wr_clock_mono_us(NULL) + RETURN_US, &event);
+    }
+}
+
+/* Gives back what is held, in order. */
+static void close_blocks(const struct progress *progress, uint16_t end)
+{
+    const struct wr_deadwalk *walk = progress->walk;
+    struct wr_depth depth = { 0 };
+    bool is_known = wr_broker_depth(walk->broker, 1, walk->queue, &depth, NULL) == WARREN_OK;
     for (uint16_t channel = FIRST_CHANNEL; channel < end; channel++) {
-        if (wr_broker_channel_close(broker, channel, NULL) == WARREN_CLOSED) {
+        if (wr_broker_channel_close(walk->broker, channel, NULL) == WARREN_CLOSED) {
             return; /* the broker gives everything back by itself */
         }
-    }
-    do {
-        wr_broker_next(broker, &event);
-        if (event.kind == WR_EVENT_DELIVERY || event.kind == WR_EVENT_RETURNED) {
-            wr_delivery_free(event.delivery);
+        depth.messages += progress->owed[channel];
+        if (is_known && progress->owed[channel]) {
+            await_depth(walk, depth.messages);
         }
-    } while (event.kind != WR_EVENT_NONE && event.kind != WR_EVENT_CLOSED);
+    }
 }
 
 warren_status wr_deadwalk_run(const struct wr_deadwalk *walk, warren_error *err)
