@@ -120,8 +120,9 @@ static bool expand_one(struct wr_slice what, const char *folder, struct wr_expan
     if (what.size >= 5 && memcmp(what.data, "file:", 5) == 0) {
         return expand_file((struct wr_slice){ what.data + 5, what.size - 5 }, folder, out);
     }
-    return fail(out, "${%.*s}: want ${env:NAME} or ${file:PATH}; a plain \"${\" is written \"$${\"",
-                (int)(what.size < 60 ? what.size : 60), what.data);
+    /* what stands in the braces could be a part of a password */
+    return fail(out, "\"${\" with neither env: nor file: behind it; want ${env:NAME} or "
+                     "${file:PATH}, and write a plain \"${\" as \"$${\"");
 }
 
 void wr_settings_expand(const char *text, const char *folder, struct wr_expansion *out)

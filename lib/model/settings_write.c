@@ -201,6 +201,21 @@ static void add_queue(struct writer *writer, const struct wr_queue_settings *que
     close_block(writer, "}", is_last ? "" : ",");
 }
 
+static void add_queues(struct writer *writer, const struct wr_settings *settings)
+{
+    if (settings->takes_all && !writer->json) {
+        wr_text_add_string(
+            writer->out, "\n# The queue 'default' takes every type that gets a handler, as long as "
+                         "there is no file.\nqueues: ( );");
+        return;
+    }
+    open_block(writer, wr_slice_of("queues"), writer->json ? "[" : "(");
+    for (size_t i = 0; i < settings->queue_count; i++) {
+        add_queue(writer, &settings->queues[i], i + 1 == settings->queue_count);
+    }
+    close_block(writer, writer->json ? "]" : ")", ";");
+}
+
 void wr_settings_write(const struct wr_settings *settings, bool as_json, struct wr_text *out)
 {
     struct writer writer = { .out = out, .json = as_json, .first = true };
@@ -208,11 +223,7 @@ void wr_settings_write(const struct wr_settings *settings, bool as_json, struct 
         open_block(&writer, (struct wr_slice){ NULL, 0 }, "{");
     }
     add_group(&writer, "", "queue", settings);
-    open_block(&writer, wr_slice_of("queues"), as_json ? "[" : "(");
-    for (size_t i = 0; i < settings->queue_count; i++) {
-        add_queue(&writer, &settings->queues[i], i + 1 == settings->queue_count);
-    }
-    close_block(&writer, as_json ? "]" : ")", ";");
+    add_queues(&writer, settings);
     if (as_json) {
         close_block(&writer, "}", "");
     }

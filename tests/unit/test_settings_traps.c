@@ -185,10 +185,11 @@ static void variables_and_files_are_expanded_after_parsing(void)
 static void what_cannot_be_expanded_is_said_without_the_value(void)
 {
     unsetenv("WARREN_TEST_UNSET");
-    CU_ASSERT_PTR_NULL(load_expanded("namespace = \"${env:WARREN_TEST_UNSET}\";\n"
-                                     "drain_timeout = \"${file:pw}\";\n"
-                                     "broker: { user = \"${file:none}\";\npassword = \"${pw}\";\n"
-                                     "url = \"${env:X\"; };\n" ORDERS));
+    CU_ASSERT_PTR_NULL(
+        load_expanded("namespace = \"${env:WARREN_TEST_UNSET}\";\n"
+                      "drain_timeout = \"${file:pw}\";\n"
+                      "broker: { user = \"${file:none}\";\npassword = \"${se;cret}\";\n"
+                      "url = \"${env:X\"; };\n" ORDERS));
     const char *said = wr_text_string(&folder_problems);
     CU_ASSERT(has_line(said, "warren.cfg:1: namespace: the environment has no WARREN_TEST_UNSET; "
                              "${env:WARREN_TEST_UNSET:-default} would give it a default"));
@@ -196,8 +197,9 @@ static void what_cannot_be_expanded_is_said_without_the_value(void)
                              "duration such as \"90s\" or \"2m\""));
     CU_ASSERT(has_line(said, "warren.cfg:3: broker.user: ./none can't be read: No such file or "
                              "directory"));
-    CU_ASSERT(has_line(said, "warren.cfg:4: broker.password: ${pw}: want ${env:NAME} or "
-                             "${file:PATH}; a plain \"${\" is written \"$${\""));
+    CU_ASSERT(has_line(
+        said, "warren.cfg:4: broker.password: \"${\" with neither env: nor file: behind it; want "
+              "${env:NAME} or ${file:PATH}, and write a plain \"${\" as \"$${\""));
     CU_ASSERT(has_line(said,
                        "warren.cfg:5: broker.url: \"${\" without its \"}\"; a plain \"${\" is "
                        "written \"$${\""));

@@ -64,6 +64,23 @@ static void effective_settings_load_again_to_the_same(void)
     folder_remove();
 }
 
+static void the_defaults_are_written_as_a_file_that_loads(void)
+{
+    struct wr_settings *settings = folder_load(NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(settings);
+    CU_ASSERT_EQUAL(wr_settings_add_type(settings, "a", NULL), WARREN_OK);
+    char *text = written(settings, false);
+    folder_make();
+    folder_write("warren.cfg", text);
+    struct wr_settings *again = folder_load("warren.cfg");
+    folder_remove();
+    CU_ASSERT_PTR_NOT_NULL(again);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "# The queue 'default' takes every type"));
+    free(text);
+    wr_settings_free(again);
+    wr_settings_free(settings);
+}
+
 static void the_odd_configuration_leaves_no_option_at_its_default(void)
 {
     folder_make();
@@ -180,8 +197,6 @@ static void list_options(const char *text, struct wr_text *out)
         size_t name = strspn(line, "abcdefghijklmnopqrstuvwxyz_");
         if (line[0] == '{' || line[0] == '}' || line[0] == ')') {
             depth -= line[0] == '}' && line[1] == ';' ? 1 : 0;
-        } else if (name && line[name] == ':' && line[name + 2] == '(') {
-            (void)snprintf(stack[depth++], 32, "%.*s", (int)name, line);
         } else if (name && line[name] == ':') {
             (void)snprintf(stack[depth++], 32, "%.*s", (int)name, line);
         } else if (name) {
@@ -315,6 +330,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("settings_write", NULL, NULL);
     CU_ADD_TEST(suite, effective_settings_load_again_to_the_same);
+    CU_ADD_TEST(suite, the_defaults_are_written_as_a_file_that_loads);
     CU_ADD_TEST(suite, the_odd_configuration_leaves_no_option_at_its_default);
     CU_ADD_TEST(suite, no_secret_is_ever_written);
     CU_ADD_TEST(suite, as_json_it_is_one_object_with_the_same_tree);
