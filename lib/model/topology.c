@@ -11,7 +11,7 @@
 // to the exchange of the next lower digit. So a zero digit costs one hop and no wait.
 //
 // Isolated types: a switch binds the new queue and in the next breath unbinds the old one; the
-// other way round an unrouted message would be possible, and the pair is sent in one write.
+// other way round a message could find no queue. The pair is sent in one write.
 #include "model/topology.h"
 
 #include <stdio.h>
@@ -298,7 +298,7 @@ static void add_binding(struct plan *plan, const char *source, const char *queue
                                                       .key = key });
 }
 
-/* `leftover`: the queue may be gone, and unbinding a missing queue is an error. */
+/* `leftover`: only if a queue of that name is what the type left, and not somebody else's. */
 static void add_unbinding(struct plan *plan, const char *source, const char *queue, const char *key,
                           bool leftover)
 {
