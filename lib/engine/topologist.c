@@ -3,8 +3,9 @@
 // is well, which is the case at every start but the first. Only after a mistake the list is gone
 // through object by object, so that a person reads every difference at once.
 //
-// The unbindings of a type that is no longer isolated are sent only where its queue is left over,
-// so the left-overs are looked for before; a topology without any pays nothing, others one look.
+// The unbindings of a type that is no longer isolated are sent only where its queue is left over: a
+// queue of that name could be another service's. So the left-overs are looked for before, which
+// costs one look where the namespace never knew an isolated type.
 #include "engine/topologist.h"
 
 #include <stdlib.h>
