@@ -96,7 +96,7 @@ static const struct template
 }
 templates[] = {
     { "warren.cfg", WARREN_CONFIG_FILE_MAIN },
-    { "queues/default.cfg", WARREN_CONFIG_FILE_QUEUE },
+    { "queues/emails.cfg", WARREN_CONFIG_FILE_QUEUE },
 };
 
 enum { TEMPLATES = sizeof templates / sizeof templates[0] };
