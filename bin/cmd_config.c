@@ -109,13 +109,13 @@ static int fail_path(const char *path)
 
 static bool make_folder(const char *path)
 {
-    return mkdir(path, 0777) == 0 || errno == EEXIST;
+    return mkdir(path, 0755) == 0 || errno == EEXIST;
 }
 
 static int write_file(const char *path, const char *text, bool may_replace)
 {
     int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (may_replace ? O_TRUNC : O_EXCL);
-    int fd = open(path, flags, 0666);
+    int fd = open(path, flags, 0644); /* what others may write is refused when it is read */
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!file && errno == EEXIST) {
         say("refused: %s is there already; --force overwrites it", path);
