@@ -15,6 +15,7 @@ enum {
         131072 - 16384, /* what a frame holds, less the broker's additions and other properties */
     ERRORS_MOST = 10,
     ERRORS_BYTES_MOST = 6144,
+    NESTING_MOST = 32,
 };
 
 /* Whether the header travels on as it is. */
@@ -25,6 +26,14 @@ static bool is_carried(const struct wr_field *field)
         return !own->is_rewritten;
     }
     return !wr_strip_is_broker_header(field->name);
+}
+
+/* Whether the header can be sent at all: a stranger's nesting may be deeper than what we write. */
+static bool is_sendable(const struct wr_field *field)
+{
+    struct wr_table alone = { field->entry.data, field->entry.size };
+    struct wr_table_limits limits = { 0, NESTING_MOST };
+    return (field->kind != 'F' && field->kind != 'A') || !wr_table_check(alone, limits, NULL);
 }
 
 static void copy_headers(struct wr_text *out, const struct warren_job *job)
@@ -38,7 +47,8 @@ static void copy_headers(struct wr_text *out, const struct warren_job *job)
         if (!is_cc && !wr_slice_is(field.name, "BCC") && !is_carried(&field)) {
             continue;
         }
-        if (out->size + field.entry.size > HEADERS_BUDGET - ERRORS_BYTES_MOST - 2048) {
+        bool has_room = out->size + field.entry.size <= HEADERS_BUDGET - ERRORS_BYTES_MOST - 2048;
+        if (!has_room || !is_sendable(&field)) {
             cut++;
         } else if (is_carried(&field)) {
             wr_table_add_entry(out, &field);
