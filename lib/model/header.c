@@ -39,20 +39,25 @@ static const struct wr_header_row rows[] = {
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
+/* Far above what is ever written, and far enough below what a sum of them could overflow. */
+#define COUNT_MOST INT64_C(1000000000)
+#define TIME_MOST (INT64_C(1) << 53)
+
 static const struct number_row {
     const char *name;
     size_t offset;
+    int64_t most;
 } numbers[] = {
-    { WR_H_ATTEMPT, offsetof(struct wr_bookkeeping, attempt) },
-    { WR_H_CRASHES, offsetof(struct wr_bookkeeping, crashes) },
-    { WR_H_SNOOZES, offsetof(struct wr_bookkeeping, snoozes) },
-    { WR_H_INTERRUPTS, offsetof(struct wr_bookkeeping, interrupts) },
-    { WR_H_FIRST_FAILED_AT, offsetof(struct wr_bookkeeping, first_failed_ms) },
-    { WR_H_ENQUEUED_MS, offsetof(struct wr_bookkeeping, enqueued_ms) },
-    { WR_H_MAX_ATTEMPTS, offsetof(struct wr_bookkeeping, max_attempts) },
-    { WR_H_RUN_AT_MS, offsetof(struct wr_bookkeeping, run_at_ms) },
-    { WR_H_DELAY_MS, offsetof(struct wr_bookkeeping, delay_ms) },
-    { WR_H_EXPIRES_MS, offsetof(struct wr_bookkeeping, expires_ms) },
+    { WR_H_ATTEMPT, offsetof(struct wr_bookkeeping, attempt), COUNT_MOST },
+    { WR_H_CRASHES, offsetof(struct wr_bookkeeping, crashes), COUNT_MOST },
+    { WR_H_SNOOZES, offsetof(struct wr_bookkeeping, snoozes), COUNT_MOST },
+    { WR_H_INTERRUPTS, offsetof(struct wr_bookkeeping, interrupts), COUNT_MOST },
+    { WR_H_FIRST_FAILED_AT, offsetof(struct wr_bookkeeping, first_failed_ms), TIME_MOST },
+    { WR_H_ENQUEUED_MS, offsetof(struct wr_bookkeeping, enqueued_ms), TIME_MOST },
+    { WR_H_MAX_ATTEMPTS, offsetof(struct wr_bookkeeping, max_attempts), COUNT_MOST },
+    { WR_H_RUN_AT_MS, offsetof(struct wr_bookkeeping, run_at_ms), TIME_MOST },
+    { WR_H_DELAY_MS, offsetof(struct wr_bookkeeping, delay_ms), TIME_MOST },
+    { WR_H_EXPIRES_MS, offsetof(struct wr_bookkeeping, expires_ms), TIME_MOST },
 };
 
 const struct wr_header_row *wr_header_table(size_t *out_count)
@@ -88,9 +93,16 @@ static warren_status read_own(const struct wr_field *field, struct wr_bookkeepin
         if (!wr_slice_is(field->name, numbers[i].name)) {
             continue;
         }
-        int64_t *number = (int64_t *)(void *)((char *)out + numbers[i].offset);
-        bool is_number = wr_field_int(field, number) && *number >= 0;
-        return is_number ? WARREN_OK : wrong_kind(field, "a whole number from 0", err);
+        int64_t number;
+        if (!wr_field_int(field, &number)) {
+            return wrong_kind(field, "a whole number from 0", err);
+        }
+        if (number < 0 || number > numbers[i].most) {
+            return wr_fail(err, WARREN_INVALID, "header %s is %lld, want 0 to %lld",
+                           numbers[i].name, (long long)number, (long long)numbers[i].most);
+        }
+        *(int64_t *)(void *)((char *)out + numbers[i].offset) = number;
+        return WARREN_OK;
     }
     if (wr_slice_is(field->name, WR_H_TYPE) && !wr_field_string(field, &out->type)) {
         return wrong_kind(field, "a string", err);
