@@ -91,7 +91,7 @@ static void send_prefix(struct wr_acks *acks, wr_acks_send *send, void *user)
             last = acks->first;
             count++;
         }
-        acks->first++;
+        acks->first++; /* also over what is gone: else rejects alone would make the ring grow */
     }
     if (last) {
         acks->settled -= count;
@@ -114,9 +114,6 @@ static void send_stragglers(struct wr_acks *acks, wr_acks_send *send, void *user
 
 void wr_acks_flush(struct wr_acks *acks, int64_t now_us, wr_acks_send *send, void *user)
 {
-    if (!acks->settled) {
-        return;
-    }
     send_prefix(acks, send, user);
     bool is_full = wr_acks_open(acks) * 4 >= acks->window * 3;
     if (acks->settled && (is_full || now_us - acks->since_us >= WR_ACKS_STRAGGLER_US)) {
