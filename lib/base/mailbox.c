@@ -81,6 +81,12 @@ struct wr_list wr_mailbox_take(struct wr_mailbox *mailbox)
     return letters;
 }
 
+bool wr_mailbox_is_empty(struct wr_mailbox *mailbox)
+{
+    WR_SCOPED_LOCK(&mailbox->lock);
+    return !mailbox->letters.first;
+}
+
 bool wr_mailbox_sleeps(struct wr_mailbox *mailbox)
 {
     WR_SCOPED_LOCK(&mailbox->lock);

@@ -44,6 +44,9 @@ struct wr_list wr_mailbox_close(struct wr_mailbox *mailbox);
 /** Owner: everything that is there, in order. */
 struct wr_list wr_mailbox_take(struct wr_mailbox *mailbox);
 
+/** Whether nothing is there to be taken. Any thread. */
+bool wr_mailbox_is_empty(struct wr_mailbox *mailbox);
+
 /** Owner: says that it is going to wait for `fd`; false when something came already. */
 bool wr_mailbox_sleeps(struct wr_mailbox *mailbox);
 

@@ -156,6 +156,9 @@ static void resolve(struct wr_publisher *publisher, const struct wr_event *event
         } else if (event->kind == WR_EVENT_NACKED) {
             fail(publisher, request, WARREN_NACKED, "the broker could not store it", now_us);
         } else {
+            if (publisher->options.confirmed && !request->insists) {
+                publisher->options.confirmed(publisher->options.user, &request->parcel.message);
+            }
             finish(request, WARREN_OK, NULL);
         }
     }
@@ -252,13 +255,13 @@ static void expire(struct wr_publisher *publisher, int64_t now_us)
     }
 }
 
-static bool has_open(const struct wr_publisher *publisher)
+static bool has_open(struct wr_publisher *publisher)
 {
     return publisher->waiting.first || publisher->later.first ||
-           !wr_window_is_empty(&publisher->window);
+           !wr_window_is_empty(&publisher->window) || !wr_mailbox_is_empty(&publisher->mailbox);
 }
 
-static int64_t next_step_us(const struct wr_publisher *publisher, int64_t now_us)
+static int64_t next_step_us(struct wr_publisher *publisher, int64_t now_us)
 {
     int64_t next_us = now_us + STEP_MOST_US;
     int64_t connection_us = wr_connection_deadline_us(&publisher->connection);
@@ -362,6 +365,13 @@ void wr_publisher_submit(struct wr_publisher *publisher, struct wr_request *requ
     if (!wr_mailbox_push(&publisher->mailbox, &request->link)) {
         finish(request, WARREN_CLOSED, "the publisher has ended");
     }
+}
+
+bool wr_publisher_has_work(struct wr_publisher *publisher)
+{
+    const struct wr_broker *broker = publisher->connection.broker;
+    return !wr_mailbox_is_empty(&publisher->mailbox) ||
+           (broker && (!publisher->has_channel || wr_broker_has_more(broker)));
 }
 
 uint64_t wr_publisher_repeats(const struct wr_publisher *publisher)

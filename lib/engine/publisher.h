@@ -19,6 +19,9 @@ struct wr_publisher_options {
     const struct wr_settings *settings;
     const struct wr_clock *clock; /* NULL: the machine's */
     const char *name;             /* of the connection */
+    /* Told of each confirmed message but those that insist; may be NULL. The publisher's thread. */
+    void (*confirmed)(void *user, const struct wr_message *message);
+    void *user;
 };
 
 /** Makes a publisher on a connection that is open already (taken; NULL: it connects when it first
@@ -36,6 +39,9 @@ void wr_publisher_submit(struct wr_publisher *publisher, struct wr_request *requ
 /** One round: sends what can be sent, takes what came. Returns when the next round is due at the
  * latest. */
 int64_t wr_publisher_step(struct wr_publisher *publisher, int64_t now_us);
+
+/** Whether a step would move something now, without time passing. The publisher's owner. */
+bool wr_publisher_has_work(struct wr_publisher *publisher);
 
 /** How often an insisting request had to be repeated. Any thread. */
 uint64_t wr_publisher_repeats(const struct wr_publisher *publisher);
