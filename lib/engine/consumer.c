@@ -349,8 +349,10 @@ int64_t wr_consumer_step(struct wr_consumer *consumer, int64_t now_us)
     if (consumer->is_draining && consumer->out == 0) {
         note_drained(consumer);
     }
-    int64_t connection_us = wr_connection_deadline_us(&consumer->connection);
-    next_us = connection_us < next_us ? connection_us : next_us;
+    if (consumer->connection.broker || !consumer->is_draining) { /* a drain doesn't connect again */
+        int64_t connection_us = wr_connection_deadline_us(&consumer->connection);
+        next_us = connection_us < next_us ? connection_us : next_us;
+    }
     return next_us < now_us + STEP_MOST_US ? next_us : now_us + STEP_MOST_US;
 }
 
@@ -404,6 +406,13 @@ void wr_consumer_join(struct wr_consumer *consumer, struct wr_pool *pool, struct
 warren_status wr_consumer_start(struct wr_consumer *consumer, warren_error *err)
 {
     return wr_thread_start(&consumer->thread, "warren-consume", WR_STACK_IO, loop, consumer, err);
+}
+
+bool wr_consumer_has_work(struct wr_consumer *consumer)
+{
+    const struct wr_broker *broker = consumer->connection.broker;
+    return !wr_mailbox_is_empty(&consumer->settled) || (broker && wr_broker_has_more(broker)) ||
+           (atomic_load(&consumer->wants_drain) && !consumer->is_draining);
 }
 
 void wr_consumer_settle(void *user, struct warren_job *job)

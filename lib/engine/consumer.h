@@ -45,6 +45,9 @@ warren_status wr_consumer_start(struct wr_consumer *consumer, warren_error *err)
 /** One round. Returns when the next one is due at the latest. */
 int64_t wr_consumer_step(struct wr_consumer *consumer, int64_t now_us);
 
+/** Whether a step would move something now, without time passing. The consumer's owner. */
+bool wr_consumer_has_work(struct wr_consumer *consumer);
+
 /** The runner's `settle`: any thread. `user` is the consumer. */
 void wr_consumer_settle(void *user, struct warren_job *job);
 
