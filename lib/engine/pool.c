@@ -133,11 +133,8 @@ static void *work(void *user)
     struct wr_pool *pool = worker->pool;
     struct wr_lane *last = NULL; /* whose job this thread has just run */
     (void)pthread_mutex_lock(&pool->lock);
-    for (;;) {
+    while (!pool->stops) {
         struct warren_job *job = take(pool);
-        if (!job && pool->stops) {
-            break;
-        }
         if (!job) {
             if (last) {
                 note_lane_wait(pool, last);
@@ -312,13 +309,11 @@ static bool wait_for_end(struct wr_pool *pool, int64_t timeout_us)
     (void)pthread_cond_broadcast(&pool->work);
     while (pool->ended < pool->worker_count) {
         int64_t left_us = timeout_us < 0 ? -1 : until_us - wr_clock_mono_us(NULL);
-        if (timeout_us >= 0 && left_us <= 0) {
-            if (pool->running || pool->waiting) {
-                return false;
-            }
-            left_us = -1;
+        bool is_late = timeout_us >= 0 && left_us <= 0;
+        if (is_late && pool->running) {
+            return false;
         }
-        (void)wr_cond_wait(&pool->idle, &pool->lock, left_us);
+        (void)wr_cond_wait(&pool->idle, &pool->lock, is_late ? -1 : left_us);
     }
     return true;
 }

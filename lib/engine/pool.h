@@ -57,9 +57,9 @@ struct wr_pool_counts wr_pool_counts(struct wr_pool *pool);
  * one thread. */
 void wr_pool_watch(struct wr_pool *pool);
 
-/** Ends the threads once they have nothing to run. False: some still ran a handler after
- * `timeout_us`; then nothing may be freed, and the pool lives on. True: all have ended and the pool
- * is freed. */
+/** Ends the threads; no waiting job is started any more (take them back before). False: some still
+ * ran a handler after `timeout_us` (< 0: waits without end); then nothing may be freed, and the
+ * pool lives on. True: all have ended and the pool is freed. NULL is fine. */
 bool wr_pool_stop(struct wr_pool *pool, int64_t timeout_us);
 
 #endif
