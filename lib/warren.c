@@ -169,7 +169,9 @@ static warren_status make_publisher(warren *w, const struct wr_signals *signals,
     struct wr_broker *broker = NULL;
     struct wr_publisher_options options = { .settings = w->settings,
                                             .clock = w->clock,
-                                            .name = w->publisher_name };
+                                            .name = w->publisher_name,
+                                            .confirmed = w->confirmed,
+                                            .user = w->confirmed_user };
     warren_status rc = connect(w, signals, w->publisher_name, &broker, err);
     rc = rc ? rc : wr_publisher_new(&w->publisher, &options, broker, err);
     if (rc) {
@@ -241,12 +243,28 @@ static warren_status start_parts(warren *w, const struct wr_signals *signals, wa
     return rc;
 }
 
+/* Jobs that a stop without a drain left in the pool: the broker has them, the consumer frees them.
+ */
+static void abandon_waiting(warren *w)
+{
+    struct wr_list waiting = { 0 };
+    if (w->pool) {
+        waiting = wr_pool_take_back(w->pool);
+    }
+    for (struct wr_link *link; (link = wr_list_take(&waiting));) {
+        struct warren_job *job = WR_OF(link, struct warren_job, link);
+        job->settle = WR_SETTLE_LEAVE;
+        wr_consumer_settle(w->consumer, job);
+    }
+}
+
 /* Frees the parts, if no handler runs any more. */
 static bool stop_parts(warren *w)
 {
     if (w->consumer) {
         wr_consumer_stop(w->consumer);
     }
+    abandon_waiting(w);
     if (w->publisher) {
         wr_publisher_stop(w->publisher, 0);
     }
@@ -415,6 +433,10 @@ warren_publisher *warren_worker_publisher(warren *w)
 
 warren_status warren_job_publish(warren_job *job, const warren_message *message, warren_error *err)
 {
+    if (!job->home) {
+        return wr_fail(err, WARREN_STATE,
+                       "the job is run by warren_test_call: nothing can be published from it");
+    }
     return wr_runner_publish(job->home, job, message, err);
 }
 

@@ -23,6 +23,8 @@ struct warren_publisher {
     const struct wr_clock *clock;
     struct wr_settings *own_settings; /* of one that was opened on its own */
     bool is_own;
+    void (*pump)(void *user); /* NULL: the engine has a thread */
+    void *pump_user;
     pthread_mutex_t lock;
     pthread_cond_t has_room;
     size_t open; /* under lock: unconfirmed asynchronous messages */
@@ -48,6 +50,19 @@ static warren_status compose(const warren_publisher *publisher, struct wr_parcel
         rc = wr_no_memory(err);
     }
     return rc;
+}
+
+/* Waits for `cond` under `lock`; a publisher without a thread is driven meanwhile. */
+static void wait_on(const warren_publisher *publisher, pthread_cond_t *cond, pthread_mutex_t *lock,
+                    int64_t timeout_us)
+{
+    if (!publisher->pump) {
+        (void)wr_cond_wait(cond, lock, timeout_us);
+        return;
+    }
+    (void)pthread_mutex_unlock(lock);
+    publisher->pump(publisher->pump_user);
+    (void)pthread_mutex_lock(lock);
 }
 
 static int64_t deadline_us(const warren_publisher *publisher)
@@ -78,7 +93,7 @@ static void wait_for_room(warren_publisher *publisher, size_t most)
 {
     WR_SCOPED_LOCK(&publisher->lock);
     while (publisher->open >= most) {
-        (void)wr_cond_wait(&publisher->has_room, &publisher->lock, -1);
+        wait_on(publisher, &publisher->has_room, &publisher->lock, -1);
     }
     publisher->open++;
 }
@@ -152,16 +167,17 @@ static void answered(struct wr_request *request, warren_status status, const war
     }
 }
 
-static warren_status wait_for_answer(struct wait *wait, int64_t timeout_us, warren_error *err)
+static warren_status wait_for_answer(const warren_publisher *publisher, struct wait *wait,
+                                     int64_t timeout_us, warren_error *err)
 {
-    int64_t until_us = wr_clock_mono_us(NULL) + timeout_us;
+    int64_t until_us = wr_clock_mono_us(publisher->clock) + timeout_us;
     warren_status rc;
     {
         WR_SCOPED_LOCK(&wait->lock);
         int64_t left_us = timeout_us;
         while (!wait->has_answer && left_us > 0) {
-            (void)wr_cond_wait(&wait->is_answered, &wait->lock, left_us);
-            left_us = until_us - wr_clock_mono_us(NULL);
+            wait_on(publisher, &wait->is_answered, &wait->lock, left_us);
+            left_us = until_us - wr_clock_mono_us(publisher->clock);
         }
         if (!wait->has_answer) {
             wait->is_abandoned = true;
@@ -197,8 +213,8 @@ warren_status warren_publish(warren_publisher *publisher, const warren_message *
     wait->request.done = answered;
     wait->request.deadline_us = deadline_us(publisher);
     wr_publisher_submit(publisher->publisher, &wait->request);
-    return wait_for_answer(wait, publisher->settings->publish_timeout_ms * WR_US_PER_MS + SLACK_US,
-                           err);
+    return wait_for_answer(publisher, wait,
+                           publisher->settings->publish_timeout_ms * WR_US_PER_MS + SLACK_US, err);
 }
 
 /* --- batches --- */
@@ -246,7 +262,7 @@ static warren_status wait_for_batch(warren_batch *batch, size_t most, warren_err
 {
     WR_SCOPED_LOCK(&batch->lock);
     while (batch->open >= most) {
-        (void)wr_cond_wait(&batch->has_room, &batch->lock, -1);
+        wait_on(batch->publisher, &batch->has_room, &batch->lock, -1);
     }
     warren_status rc = batch->error.status;
     if (rc && err) {
@@ -306,6 +322,12 @@ warren_status wr_front_publisher_new(warren_publisher **out, struct wr_publisher
     wr_cond_init(&front->has_room);
     *out = front;
     return WARREN_OK;
+}
+
+void wr_front_publisher_pump(warren_publisher *publisher, void (*pump)(void *user), void *user)
+{
+    publisher->pump = pump;
+    publisher->pump_user = user;
 }
 
 void wr_front_publisher_free(warren_publisher *publisher)

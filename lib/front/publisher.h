@@ -15,6 +15,10 @@ warren_status wr_front_publisher_new(warren_publisher **out, struct wr_publisher
                                      const struct wr_settings *settings,
                                      const struct wr_clock *clock, warren_error *err);
 
+/** Whoever waits calls `pump` again and again instead of sleeping: for a publisher that has no
+ * thread. */
+void wr_front_publisher_pump(warren_publisher *publisher, void (*pump)(void *user), void *user);
+
 /** Frees the wrapping only. NULL is fine. */
 void wr_front_publisher_free(warren_publisher *publisher);
 

@@ -21,8 +21,11 @@ struct warren {
     const struct wr_clock *clock; /* NULL: the machine's */
     bool is_stepped;              /* no threads: front/testing.c steps the parts */
     bool is_abandoned;            /* a handler still runs: nothing may be freed */
-    char name[128];               /* in histories: host-pid */
-    char consumer_name[192];      /* at the broker */
+    /* Told of each message that is confirmed, retries aside; may be NULL. */
+    void (*confirmed)(void *user, const struct wr_message *message);
+    void *confirmed_user;
+    char name[128];          /* in histories: host-pid */
+    char consumer_name[192]; /* at the broker */
     char publisher_name[192];
     struct wr_plugin *plugins;
     size_t plugin_count;
