@@ -111,14 +111,24 @@ static warren_status refuse(const struct wr_text *differences, struct wr_topolog
                    ways_on, wr_text_string(differences));
 }
 
-static void note_accepted(const struct wr_text *differences, struct wr_topologist_report *report)
+static void note_accepted(const struct wr_item *item, const struct wr_text *differences,
+                          struct wr_topologist_report *report)
 {
     if (differences->size) {
         wr_text_add_string(&report->notes, wr_text_string(differences));
         wr_text_add_string(&report->notes,
-                           "  accepted: a queue keeps how it dead-letters when the broker is "
-                           "upgraded\n");
+                           item->kind == WR_ITEM_QUEUE
+                               ? "  accepted: a queue keeps how it dead-letters when the broker is "
+                                 "upgraded\n"
+                               : "  accepted: the exchange is not Warren's\n");
     }
+}
+
+/* An exchange that the config only names may belong to others, who made it already. */
+static bool is_others(struct wr_session *session, const struct wr_item *item, warren_status refused)
+{
+    return refused == WARREN_REFUSED && item->is_foreign &&
+           wr_session_try(session, item, WR_LOOK, NULL) == WARREN_OK;
 }
 
 /* One object; its differences go where they belong. Only a status that ends the pass is returned.
@@ -134,7 +144,9 @@ static warren_status declare_slowly(struct wr_session *session, const struct wr_
         wr_text_add_string(refused, wr_text_string(&differences));
         rc = WARREN_OK;
     } else if (!rc) {
-        note_accepted(&differences, report);
+        note_accepted(item, &differences, report);
+    } else if (is_others(session, item, rc)) {
+        rc = WARREN_OK;
     } else if (rc == WARREN_REFUSED) {
         rc = wr_fail(err, rc,
                      "%s. This user may not configure the topology: apply it once with `warren "

@@ -35,7 +35,8 @@ bool wr_session_is_over(warren_status status);
 /**
  * Declares an object that may exist with other arguments. MISMATCH: `differences` got a line for
  * each, "queue emails: x-message-ttl is 4000 at the broker, the config wants 5000". OK with lines
- * in `differences`: accepted, since a work queue may differ in its strategy.
+ * in `differences`: accepted, since a work queue may differ in its strategy, and an exchange that
+ * the config only names in its arguments.
  */
 warren_status wr_session_compare(struct wr_session *session, const struct wr_item *item,
                                  struct wr_text *differences, warren_error *err);

@@ -3,6 +3,8 @@
 // clock, what a wrong key or a missing queue does to others, and users with few rights.
 #include "topology_stories.h"
 
+#include <inttypes.h>
+
 #include "live.h"
 
 static const char *story_url(void)
@@ -42,8 +44,7 @@ static void send_delayed(struct story *story, int64_t delay_ms, const char *kind
     CU_ASSERT(
         wr_delay_level_name(exchange, sizeof exchange, story->ns, wr_delay_entry_level(units)));
     CU_ASSERT(wr_delay_key(key, sizeof key, units, kind, name));
-    (void)snprintf(body, sizeof body, "%lld",
-                   (long long)(wr_clock_mono_us(NULL) + delay_ms * WR_US_PER_MS));
+    (void)snprintf(body, sizeof body, "%" PRId64, wr_clock_mono_us(NULL) + delay_ms * WR_US_PER_MS);
     struct wr_message message = { .exchange = wr_slice_of(exchange),
                                   .key = wr_slice_of(key),
                                   .present = WR_DELIVERY_MODE,
@@ -83,7 +84,8 @@ static void receive(struct story *story, size_t count, struct arrivals *out)
 static double ms_of(const struct arrivals *arrivals, size_t percent)
 {
     size_t last = arrivals->length ? arrivals->length - 1 : 0;
-    return (double)arrivals->late_us[last * percent / 100] / 1000;
+    size_t index = last * percent / 100;
+    return (double)arrivals->late_us[index] / 1000;
 }
 
 static void delays_come_home_on_time_and_never_early(void)
@@ -272,7 +274,7 @@ static void a_worker_that_may_configure_nothing_can_check(void)
 static void a_publisher_may_delay_types_but_not_reach_a_queue(void)
 {
     struct story story;
-    struct wr_event event;
+    struct wr_event event = { 0 };
     begin_with_rights(&story);
     CU_ASSERT_EQUAL(story_apply(&story), WARREN_OK);
     become(&story, "warren-publisher");

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "warren/topology.h"
@@ -175,8 +176,8 @@ int main(void)
     }
     char queues[96];
     snprintf(config, sizeof config, "%s/warren.cfg", folder);
-    snprintf(queues, sizeof queues, "mkdir -p %s/queues", folder);
-    if (system(queues)) {
+    snprintf(queues, sizeof queues, "%s/queues", folder);
+    if (mkdir(queues, 0700)) {
         return 1;
     }
     snprintf(queue_file, sizeof queue_file, "%s/queues/tools.cfg", folder);
@@ -191,6 +192,6 @@ int main(void)
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
     CU_cleanup_registry();
-    snprintf(queues, sizeof queues, "rm -r %s", folder);
-    return failures || system(queues) ? 1 : 0;
+    bool is_gone = !unlink(queue_file) && !unlink(config) && !rmdir(queues) && !rmdir(folder);
+    return failures || !is_gone ? 1 : 0;
 }

@@ -312,6 +312,25 @@ static void an_older_way_of_dead_lettering_is_accepted(void)
     story_end(&story);
 }
 
+static void an_exchange_of_others_may_have_its_own_arguments(void)
+{
+    struct story story;
+    char others[] = "others.events";
+    story_begin(&story, "foreign");
+    story.queues[0].exchange = others;
+    struct wr_item exchange = {
+        .kind = WR_ITEM_EXCHANGE, .name = others, .type = "topic", .alternate = "others.lost"
+    };
+    story_declare(&story, exchange);
+    CU_ASSERT_EQUAL(story_apply(&story), WARREN_OK);
+    CU_ASSERT(says(wr_text_string(&story.report.notes), "the exchange is not Warren's"));
+    struct wr_event event;
+    story_send(&story, others, "mail");
+    CU_ASSERT(story_await(story.broker, WR_EVENT_ACKED, &event));
+    CU_ASSERT(story_has(&story, story.first, 1));
+    story_end(&story);
+}
+
 static void isolating_moves_a_type_and_back_and_strands_nothing(void)
 {
     struct story story;
@@ -476,6 +495,7 @@ static void story_add_all(CU_pSuite suite)
     CU_ADD_TEST(suite, a_check_names_all_that_is_missing);
     CU_ADD_TEST(suite, every_difference_is_named_at_once);
     CU_ADD_TEST(suite, an_older_way_of_dead_lettering_is_accepted);
+    CU_ADD_TEST(suite, an_exchange_of_others_may_have_its_own_arguments);
     CU_ADD_TEST(suite, isolating_moves_a_type_and_back_and_strands_nothing);
     CU_ADD_TEST(suite, another_services_queue_is_not_a_leftover);
     CU_ADD_TEST(suite, a_plan_tells_and_changes_nothing);
