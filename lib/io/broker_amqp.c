@@ -130,7 +130,7 @@ static void next(struct wr_broker *broker, struct wr_event *out)
     if (out->kind == WR_EVENT_CHANNEL_CLOSED) {
         wr_amqp_channel_drop(amqp, out->channel);
     } else if (out->kind == WR_EVENT_NONE) {
-        amqp->read_us = wr_clock_mono_us(NULL);
+        wr_amqp_note_time(amqp);
     }
 }
 
@@ -173,7 +173,8 @@ warren_status wr_broker_amqp_open(struct wr_broker **out, const struct wr_broker
         close_broker(&amqp->broker);
         return status;
     }
-    amqp->read_us = wr_clock_mono_us(NULL);
+    amqp->has_heard = true;
+    wr_amqp_note_time(amqp);
     *out = &amqp->broker;
     return WARREN_OK;
 }

@@ -79,7 +79,9 @@ struct wr_amqp {
     int64_t rpc_timeout_us;
     int64_t heartbeat_us; /* as negotiated; 0: none */
 
-    int64_t read_us;  /* when wr_amqp_read was last called */
+    int64_t read_us;  /* when all that was there was last read */
+    int64_t heard_us; /* when a frame last came; the library swallows heartbeats */
+    bool has_heard;   /* a frame came since then */
     size_t unchecked; /* bytes sent since the socket was last seen to take some */
     bool is_drained;  /* the last read found nothing */
     bool is_blocked;  /* connection.blocked */
@@ -164,6 +166,9 @@ warren_status wr_amqp_login(struct wr_amqp *amqp, const struct wr_amqp_plan *pla
 /** Reads at most one frame without waiting and writes the event that it completes (kind NONE
  * otherwise). False when nothing more is there now, or the connection is dead. */
 bool wr_amqp_read(struct wr_amqp *amqp, struct wr_event *out);
+
+/** To be called when all that was there is read: for heartbeats. */
+void wr_amqp_note_time(struct wr_amqp *amqp);
 
 /** Reads all that is there and queues the events. */
 void wr_amqp_drain(struct wr_amqp *amqp);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: the way out. rabbitmq-c sends without any deadline, and its releases before 0.14 even
 // wait for ever when the peer is silent for two heartbeats. So nothing is sent into a socket that
-// has not shown lately that it takes data: after some bytes, or when nothing was read for a
-// heartbeat, the socket is asked first and what came in is read. What is left (one large frame into
-// a peer that stops in the middle of it) ends by TCP_USER_TIMEOUT.
+// has not shown lately that it takes data: after some bytes the socket is asked first, and when no
+// frame came for a heartbeat each send reads first, which finds a dead peer. What is left (one
+// large frame into a peer that stops in the middle of it) ends by TCP_USER_TIMEOUT.
 //
 // A call is a send, then reading until its answer is there; other events wait in the queue.
 #include "io/broker_amqp.h"
@@ -127,9 +127,11 @@ static bool wait_for(struct wr_amqp *amqp, short events, int64_t deadline_us, sh
 
 warren_status wr_amqp_make_room(struct wr_amqp *amqp, size_t bytes, warren_error *err)
 {
-    bool is_stale =
-        amqp->heartbeat_us && wr_clock_mono_us(NULL) - amqp->read_us > amqp->heartbeat_us;
-    if (amqp->unchecked + bytes < CHECK_EVERY_BYTES && !is_stale) {
+    int64_t now_us = wr_clock_mono_us(NULL);
+    bool is_silent = amqp->heartbeat_us && now_us - amqp->heard_us > amqp->heartbeat_us;
+    if (is_silent) {
+        wr_amqp_drain(amqp); /* ends the connection when it is silent for too long */
+    } else if (amqp->unchecked + bytes < CHECK_EVERY_BYTES) {
         amqp->unchecked += bytes;
         return WARREN_OK;
     }
@@ -139,7 +141,7 @@ warren_status wr_amqp_make_room(struct wr_amqp *amqp, size_t bytes, warren_error
     if (ready & ~POLLOUT) {
         wr_amqp_drain(amqp);
     }
-    int64_t deadline_us = wr_clock_mono_us(NULL) + amqp->rpc_timeout_us;
+    int64_t deadline_us = now_us + amqp->rpc_timeout_us;
     bool has_time = true;
     while (!amqp->is_dead && !(ready & POLLOUT) && has_time) {
         has_time = wait_for(amqp, POLLOUT | POLLIN, deadline_us, &ready);

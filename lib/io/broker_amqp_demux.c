@@ -361,9 +361,19 @@ bool wr_amqp_read(struct wr_amqp *amqp, struct wr_event *out)
         wr_amqp_die_of(amqp, status);
         return false;
     }
+    amqp->has_heard = true;
     take(amqp, &frame, out);
     amqp_maybe_release_buffers_on_channel(amqp->connection, frame.channel);
     return !amqp->is_dead;
+}
+
+void wr_amqp_note_time(struct wr_amqp *amqp)
+{
+    amqp->read_us = wr_clock_mono_us(NULL);
+    if (amqp->has_heard) {
+        amqp->heard_us = amqp->read_us;
+        amqp->has_heard = false;
+    }
 }
 
 void wr_amqp_drain(struct wr_amqp *amqp)
@@ -382,5 +392,5 @@ void wr_amqp_drain(struct wr_amqp *amqp)
         waiting->event = event;
         wr_list_push(&amqp->events, &waiting->link);
     }
-    amqp->read_us = wr_clock_mono_us(NULL);
+    wr_amqp_note_time(amqp);
 }
