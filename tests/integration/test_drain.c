@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How a worker ends: each test forks a child that runs one as a service would (warren_run) and
+ * sends it signals. The child tells through a pipe when its handlers begin and end.
+ */
+#include <CUnit/Basic.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "crew.h"
+#include "live.h"
+
+static const char queue_text[] =
+    "queue: { name = \"drained\"; jobs: ( { type = \"nap\"; concurrency = 2; } ); };";
+
+struct child {
+    pid_t pid;
+    int events; /* a byte an event: 'b' a run began, 'e' it ended, 'c' it saw that it is cancelled
+                 */
+};
+
+static void pass_ms(int64_t ms)
+{
+    struct timespec time = { ms / 1000, (ms % 1000) * 1000000L };
+    while (nanosleep(&time, &time)) {
+    }
+}
+
+/* Sleeps for the member `ms`; with `polite` it asks now and then whether it should leave. */
+static warren_verdict nap(warren_job *job, void *user)
+{
+    int fd = *(int *)user;
+    int64_t ms = 0;
+    (void)warren_job_int(job, "ms", &ms);
+    bool is_polite = warren_job_bool(job, "polite", false);
+    (void)!write(fd, "b", 1);
+    for (int64_t past = 0; past < ms; past += 10) {
+        pass_ms(10);
+        if (is_polite && warren_job_cancelled(job)) {
+            (void)!write(fd, "c", 1);
+            return warren_snooze(job, 125);
+        }
+    }
+    (void)!write(fd, "e", 1);
+    return WARREN_DONE;
+}
+
+static void run_child(const char *config, int fd)
+{
+    warren *w = NULL;
+    warren_error err = { .status = WARREN_OK };
+    warren_status rc = warren_open(&w, config, &err);
+    rc = rc ? rc : warren_handle(w, "nap", nap, &fd, &err);
+    rc = rc ? rc : warren_run(w, &err);
+    if (rc) {
+        (void)fprintf(stderr, "child: %s\n", err.text);
+    }
+    warren_close(w);
+    _exit(warren_exit_code(rc));
+}
+
+static struct child start_child(const char *config)
+{
+    int ends[2];
+    CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+    struct child child = { .events = ends[0] };
+    (void)fflush(NULL);
+    child.pid = fork();
+    if (child.pid == 0) {
+        (void)close(ends[0]);
+        run_child(config, ends[1]);
+    }
+    (void)close(ends[1]);
+    return child;
+}
+
+/* Waits for the next event; 0 when none comes within the time, or the child is gone. */
+static char next_event(const struct child *child, int deadline_ms)
+{
+    struct pollfd fd = { .fd = child->events, .events = POLLIN };
+    char event = 0;
+    if (poll(&fd, 1, deadline_ms) <= 0 || read(child->events, &event, 1) != 1) {
+        return 0;
+    }
+    return event;
+}
+
+/* Waits for the child's end; its exit code, and how long it took from now. */
+static int end_child(struct child *child, int64_t *out_ms)
+{
+    int status = 0;
+    int64_t from_us = crew_now_us();
+    (void)waitpid(child->pid, &status, 0);
+    *out_ms = (crew_now_us() - from_us) / 1000;
+    (void)close(child->events);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static void publish_naps(const char *config, int count, const char *body)
+{
+    warren_publisher *publisher = NULL;
+    warren_error err;
+    warren_message message = { .type = "nap", .body = body };
+    CU_ASSERT_FATAL(!warren_publisher_open(&publisher, config, &err));
+    for (int i = 0; i < count; i++) {
+        CU_ASSERT_EQUAL(warren_publish(publisher, &message, &err), WARREN_OK);
+    }
+    warren_publisher_close(publisher);
+}
+
+/* Declares the topology, so that the publishes have somewhere to go before the child is up, and
+ * empties the queue. */
+static char *prepare(const char *main_text)
+{
+    static int unused = 0;
+    char *config = crew_config(main_text, queue_text);
+    warren *w = crew_open(config);
+    CU_ASSERT_FATAL(!warren_handle(w, "nap", nap, &unused, NULL));
+    crew_start(w);
+    crew_stop(w);
+    warren_admin *admin = NULL;
+    CU_ASSERT_FATAL(!warren_admin_open(&admin, config, NULL));
+    CU_ASSERT_FATAL(
+        !warren_queue_purge(admin, "drained", NULL, NULL)); /* what the test before left */
+    warren_admin_close(admin);
+    return config;
+}
+
+static void a_drain_lets_running_jobs_end_and_gives_the_rest_back(void)
+{
+    int64_t took_ms;
+    char *config = prepare("drain_timeout = \"10s\";");
+    publish_naps(config, 8, "{\"ms\":1000}");
+    struct child child = start_child(config);
+    CU_ASSERT_EQUAL(next_event(&child, 10000), 'b');
+    CU_ASSERT_EQUAL(next_event(&child, 10000), 'b');
+    (void)kill(child.pid, SIGTERM);
+    CU_ASSERT_EQUAL(next_event(&child, 5000), 'e');
+    CU_ASSERT_EQUAL(next_event(&child, 5000), 'e');
+    CU_ASSERT_EQUAL(end_child(&child, &took_ms), 0);
+    CU_ASSERT(took_ms < 3000);
+    CU_ASSERT(crew_wait_depth(config, "drained", 6, 10000)); /* two done, none lost, none twice */
+    free(config);
+}
+
+static void a_job_that_outlives_the_drain_goes_to_another_worker(void)
+{
+    int64_t took_ms;
+    char *config = prepare("drain_timeout = \"500ms\";");
+    publish_naps(config, 1, "{\"ms\":20000}");
+    struct child child = start_child(config);
+    CU_ASSERT_EQUAL(next_event(&child, 10000), 'b');
+    (void)kill(child.pid, SIGTERM);
+    CU_ASSERT_EQUAL(end_child(&child, &took_ms), 0);
+    CU_ASSERT(took_ms < 2500);
+    CU_ASSERT(crew_wait_depth(config, "drained", 1, 10000));
+    free(config);
+}
+
+static void a_cancelled_job_may_leave_early(void)
+{
+    int64_t took_ms;
+    char *config = prepare("drain_timeout = \"10s\";");
+    publish_naps(config, 1, "{\"ms\":20000,\"polite\":true}");
+    struct child child = start_child(config);
+    CU_ASSERT_EQUAL(next_event(&child, 10000), 'b');
+    (void)kill(child.pid, SIGTERM);
+    CU_ASSERT_EQUAL(next_event(&child, 5000), 'c');
+    CU_ASSERT_EQUAL(end_child(&child, &took_ms), 0);
+    CU_ASSERT(took_ms < 3000);
+    CU_ASSERT(crew_wait_depth(config, "drained", 1, 10000)); /* snoozed, and home again */
+    free(config);
+}
+
+static void a_second_signal_leaves_at_once(void)
+{
+    int64_t took_ms;
+    char *config = prepare("drain_timeout = \"30s\";");
+    publish_naps(config, 1, "{\"ms\":20000}");
+    struct child child = start_child(config);
+    CU_ASSERT_EQUAL(next_event(&child, 10000), 'b');
+    (void)kill(child.pid, SIGTERM);
+    pass_ms(100); /* the fault itself: a second signal 100 ms later */
+    (void)kill(child.pid, SIGINT);
+    CU_ASSERT_EQUAL(end_child(&child, &took_ms), 128 + SIGINT);
+    CU_ASSERT(took_ms < 1000);
+    CU_ASSERT(crew_wait_depth(config, "drained", 1, 10000));
+    free(config);
+}
+
+static void a_killed_worker_loses_nothing(void)
+{
+    int64_t took_ms;
+    char *config = prepare("");
+    publish_naps(config, 20, "{\"ms\":300}");
+    struct child child = start_child(config);
+    CU_ASSERT_EQUAL(next_event(&child, 10000), 'b');
+    (void)kill(child.pid, SIGKILL);
+    CU_ASSERT_EQUAL(end_child(&child, &took_ms), 1000 + SIGKILL);
+    CU_ASSERT(crew_wait_depth(config, "drained", 20, 20000));
+    struct child other = start_child(config);
+    for (int i = 0; i < 40; i++) {
+        CU_ASSERT(next_event(&other, 10000) != 0);
+    }
+    CU_ASSERT(crew_wait_depth(config, "drained", 0, 10000));
+    (void)kill(other.pid, SIGTERM);
+    CU_ASSERT_EQUAL(end_child(&other, &took_ms), 0);
+    free(config);
+}
+
+static void a_signal_ends_the_wait_for_a_broker(void)
+{
+    int64_t took_ms;
+    char *config = crew_config("", queue_text);
+    FILE *file = fopen(config, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    (void)fprintf(file,
+                  "broker: { url = \"amqp://127.0.0.1:1\"; };\n"); /* nobody listens on port 1 */
+    (void)fclose(file);
+    struct child child = start_child(config);
+    CU_ASSERT_EQUAL(next_event(&child, 300), 0);
+    (void)kill(child.pid, SIGTERM);
+    CU_ASSERT_EQUAL(end_child(&child, &took_ms), 0);
+    CU_ASSERT(took_ms < 2000);
+    free(config);
+}
+
+int main(void)
+{
+    (void)
+        live_url(); /* in the parent, so that children inherit the vhost and don't make their own */
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("drain", NULL, NULL);
+    CU_ADD_TEST(suite, a_drain_lets_running_jobs_end_and_gives_the_rest_back);
+    CU_ADD_TEST(suite, a_job_that_outlives_the_drain_goes_to_another_worker);
+    CU_ADD_TEST(suite, a_cancelled_job_may_leave_early);
+    CU_ADD_TEST(suite, a_second_signal_leaves_at_once);
+    CU_ADD_TEST(suite, a_killed_worker_loses_nothing);
+    CU_ADD_TEST(suite, a_signal_ends_the_wait_for_a_broker);
+    CU_basic_set_mode(CU_BRM_VERBOSE);
+    CU_basic_run_tests();
+    unsigned failures = CU_get_number_of_failures();
+    CU_cleanup_registry();
+    return failures ? 1 : 0;
+}
