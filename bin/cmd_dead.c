@@ -270,7 +270,7 @@ static int run_settling(const struct args *args, struct settling *settling, bool
     }
     bool is_dry = args_has(args, "dry-run");
     if (!is_dry && asks && !args_has(args, "yes") &&
-        !say_confirm("drop dead letters of this queue", filter.queue)) {
+        !say_confirm("drop dead letters of queue", filter.queue)) {
         return EXIT_REFUSED;
     }
     if (warren_admin_open(&admin, args_config(args), &err)) {

@@ -130,7 +130,7 @@ static int purge(warren_admin *admin, const struct args *args, enum output_forma
     }
     if (depth.exists && !args_has(args, "yes")) {
         say("queue %s holds %llu messages", depth.name, (unsigned long long)depth.messages);
-        if (!say_confirm("purge this queue", depth.name)) {
+        if (!say_confirm("purge queue", depth.name)) {
             return EXIT_REFUSED;
         }
     }

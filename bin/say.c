@@ -78,13 +78,12 @@ bool say_confirm(const char *what, const char *name)
 {
     char answer[512] = "";
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-        say("refused: %s asks first, and nobody can be asked here; --yes does it, --dry-run shows "
-            "it",
-            what);
+        say("refused: to %s %s needs --yes where nobody can be asked; --dry-run only shows it",
+            what, name);
         return false;
     }
     say_progress_done();
-    fprintf(stderr, "To %s, type its name (%s): ", what, name);
+    fprintf(stderr, "To %s %s, type its name: ", what, name);
     (void)fflush(stderr);
     if (fgets(answer, sizeof answer, stdin)) {
         answer[strcspn(answer, "\n")] = '\0';

@@ -16,6 +16,10 @@
 // another one that began in that moment would take some of them and give them back behind the
 // others.
 //
+// And every walk goes to the end, also when its visitor has seen enough: a queue keeps what came
+// back in a line of its own, and a block that is taken from its front and given back stands behind
+// all others.
+//
 // How many there are is asked first, so that a message that dies again during a replay is not
 // replayed forever. Should fewer come (someone else takes them), an empty queue ends the walk.
 #include "engine/deadwalk.h"
@@ -47,7 +51,7 @@ struct progress {
     uint64_t block;                  /* how many it may hold */
     uint64_t held;                   /* how many it holds */
     uint16_t owed[LAST_CHANNEL + 1]; /* what goes back at the end, by channel */
-    bool stopped;
+    bool stopped;                    /* the visitor has seen enough */
 };
 
 static int to_poll_ms(int64_t wait_us)
@@ -133,17 +137,20 @@ static void cancel_block(struct progress *progress)
     } while (event.kind != WR_EVENT_NONE && event.kind != WR_EVENT_CLOSED);
 }
 
-static void settle(struct progress *progress, uint64_t tag, enum wr_walk_choice choice)
+static void settle(struct progress *progress, uint64_t tag, const struct wr_message *message)
 {
+    const struct wr_deadwalk *walk = progress->walk;
+    enum wr_walk_choice choice =
+        progress->stopped ? WR_WALK_KEEP : walk->visit(walk->user, message);
     progress->left--;
     progress->seen++;
     if (choice == WR_WALK_REMOVE) {
-        (void)wr_broker_ack(progress->walk->broker, progress->channel, tag, false);
+        (void)wr_broker_ack(walk->broker, progress->channel, tag, false);
         return;
     }
     progress->held++;
     progress->owed[progress->channel]++;
-    progress->stopped = choice == WR_WALK_STOP;
+    progress->stopped = progress->stopped || choice == WR_WALK_STOP;
 }
 
 static warren_status explain_end(const struct progress *progress, const struct wr_event *event,
@@ -160,21 +167,19 @@ static warren_status explain_end(const struct progress *progress, const struct w
 
 static warren_status handle(struct progress *progress, struct wr_event *event, warren_error *err)
 {
-    const struct wr_deadwalk *walk = progress->walk;
     bool is_ours = event->channel == progress->channel;
     switch (event->kind) {
     case WR_EVENT_DELIVERY:
         if (is_ours) {
             progress->seen_bytes += event->delivery->bytes;
-            settle(progress, event->delivery->tag,
-                   walk->visit(walk->user, &event->delivery->message));
+            settle(progress, event->delivery->tag, &event->delivery->message);
         }
         wr_delivery_free(event->delivery);
         return WARREN_OK;
     case WR_EVENT_OVERSIZED:
     case WR_EVENT_MALFORMED:
         if (is_ours) {
-            settle(progress, event->tag, walk->visit(walk->user, NULL));
+            settle(progress, event->tag, NULL);
         }
         return WARREN_OK;
     case WR_EVENT_CANCELLED:
@@ -210,7 +215,7 @@ static warren_status take_block(struct progress *progress, warren_error *err)
 {
     warren_status rc = WARREN_OK;
     int64_t idle_since_us = wr_clock_mono_us(NULL);
-    while (!rc && progress->left && !progress->stopped && progress->held < progress->block) {
+    while (!rc && progress->left && progress->held < progress->block) {
         struct wr_event event;
         wr_deadwalk_wait(progress->walk->broker, wr_clock_mono_us(NULL) + ASK_AGAIN_US, &event);
         if (event.kind == WR_EVENT_NONE) {
@@ -261,7 +266,7 @@ warren_status wr_deadwalk_run(const struct wr_deadwalk *walk, warren_error *err)
         return rc;
     }
     progress.left = depth.messages;
-    while (!rc && progress.left && !progress.stopped) {
+    while (!rc && progress.left) {
         rc = open_block(&progress, err);
         if (!rc) {
             rc = take_block(&progress, err);

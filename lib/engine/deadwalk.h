@@ -13,7 +13,7 @@
 enum wr_walk_choice {
     WR_WALK_KEEP,   /* it goes back */
     WR_WALK_REMOVE, /* it is acknowledged */
-    WR_WALK_STOP    /* it goes back, and the walk ends */
+    WR_WALK_STOP    /* it goes back, and so do all others: nothing more is visited */
 };
 
 /** Called for each message, oldest first. NULL: one whose properties or body can't be read. */

@@ -209,22 +209,23 @@ static bool stop_at_ten(const warren_dead_letter *letter, void *user)
     return ((struct seen *)user)->count < 10;
 }
 
-static void thousands_are_walked_in_order_also_after_a_walk_that_was_broken_off(void)
+static void thousands_stay_in_order_also_after_looks_that_were_broken_off(void)
 {
     empty_all();
     bury(0, MANY, "a.job");
-    struct seen first = { 0 };
-    warren_dead_filter filter = { .queue = "emails" };
-    CU_ASSERT_EQUAL(warren_dead_each(admin, &filter, stop_at_ten, &first, &err), WARREN_OK);
-    CU_ASSERT_EQUAL(first.count, 10);
     for (int i = 0; i < 3; i++) {
+        struct seen first = { 0 };
+        warren_dead_filter filter = { .queue = "emails" };
+        CU_ASSERT_EQUAL(warren_dead_each(admin, &filter, stop_at_ten, &first, &err), WARREN_OK);
+        CU_ASSERT_EQUAL(first.count, 10);
+        CU_ASSERT_EQUAL(first.last, 9);
         struct seen seen = look();
         CU_ASSERT_EQUAL(seen.count, MANY);
         CU_ASSERT_EQUAL(seen.out_of_order, 0);
     }
 }
 
-static void a_drop_takes_what_matches_and_leaves_the_rest_in_order(void)
+static void drop_and_replay_take_what_matches_and_leave_the_rest_in_order(void)
 {
     empty_all();
     bury(0, 200, "a.job");
@@ -240,7 +241,16 @@ static void a_drop_takes_what_matches_and_leaves_the_rest_in_order(void)
     filter = (warren_dead_filter){ .queue = "emails", .limit = 3 };
     CU_ASSERT_EQUAL(warren_dead_drop(admin, &filter, NULL, NULL, &count, &err), WARREN_OK);
     CU_ASSERT_EQUAL(count, 3);
-    CU_ASSERT(settles_at("emails.dead", 397));
+    seen = look();
+    CU_ASSERT_EQUAL(seen.count, 397);
+    CU_ASSERT_EQUAL(seen.out_of_order, 0);
+    filter.limit = 150;
+    CU_ASSERT_EQUAL(warren_dead_replay(admin, &filter, NULL, NULL, &count, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(count, 150);
+    seen = look();
+    CU_ASSERT_EQUAL(seen.count, 247);
+    CU_ASSERT_EQUAL(seen.out_of_order, 0);
+    CU_ASSERT(settles_at("emails", 150));
 }
 
 static struct wr_delivery *take_one(const char *queue)
@@ -440,8 +450,8 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("dead_walk", set_up, tear_down);
     CU_ADD_TEST(suite, fifty_looks_lose_nothing_and_keep_the_order);
-    CU_ADD_TEST(suite, thousands_are_walked_in_order_also_after_a_walk_that_was_broken_off);
-    CU_ADD_TEST(suite, a_drop_takes_what_matches_and_leaves_the_rest_in_order);
+    CU_ADD_TEST(suite, thousands_stay_in_order_also_after_looks_that_were_broken_off);
+    CU_ADD_TEST(suite, drop_and_replay_take_what_matches_and_leave_the_rest_in_order);
     CU_ADD_TEST(suite, a_replay_brings_each_home_with_id_body_and_headers);
     CU_ADD_TEST(suite, a_replay_that_is_killed_loses_nothing);
     CU_ADD_TEST(suite, a_home_that_is_gone_is_told_and_the_letter_stays);
