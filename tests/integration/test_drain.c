@@ -120,15 +120,15 @@ static char *prepare(const char *main_text)
 {
     static int unused = 0;
     char *config = crew_config(main_text, queue_text);
+    warren_admin *admin = NULL;
+    CU_ASSERT_FATAL(!warren_admin_open(&admin, config, NULL));
+    (void)warren_queue_purge(admin, "drained", NULL,
+                             NULL); /* what the test before left; none before the first */
+    warren_admin_close(admin);
     warren *w = crew_open(config);
     CU_ASSERT_FATAL(!warren_handle(w, "nap", nap, &unused, NULL));
     crew_start(w);
     crew_stop(w);
-    warren_admin *admin = NULL;
-    CU_ASSERT_FATAL(!warren_admin_open(&admin, config, NULL));
-    CU_ASSERT_FATAL(
-        !warren_queue_purge(admin, "drained", NULL, NULL)); /* what the test before left */
-    warren_admin_close(admin);
     return config;
 }
 
