@@ -80,6 +80,9 @@ void wr_acks_forget(struct wr_acks *acks, uint64_t tag)
 {
     *state_of(acks, tag) = GONE;
     acks->open--;
+    while (acks->first < acks->next && *state_of(acks, acks->first) == GONE) {
+        acks->first++; /* here too, or a flood of rejects alone would make the ring grow */
+    }
 }
 
 static void send_prefix(struct wr_acks *acks, wr_acks_send *send, void *user)
@@ -91,7 +94,7 @@ static void send_prefix(struct wr_acks *acks, wr_acks_send *send, void *user)
             last = acks->first;
             count++;
         }
-        acks->first++; /* also over what is gone: else rejects alone would make the ring grow */
+        acks->first++;
     }
     if (last) {
         acks->settled -= count;
@@ -114,6 +117,9 @@ static void send_stragglers(struct wr_acks *acks, wr_acks_send *send, void *user
 
 void wr_acks_flush(struct wr_acks *acks, int64_t now_us, wr_acks_send *send, void *user)
 {
+    if (!acks->settled) {
+        return;
+    }
     send_prefix(acks, send, user);
     bool is_full = wr_acks_open(acks) * 4 >= acks->window * 3;
     if (acks->settled && (is_full || now_us - acks->since_us >= WR_ACKS_STRAGGLER_US)) {

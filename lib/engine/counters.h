@@ -11,6 +11,7 @@
 struct wr_counters {
     _Atomic uint64_t received;
     _Atomic uint64_t redelivered;
+    _Atomic uint64_t started; /* handlers called */
     _Atomic uint64_t done;
     _Atomic uint64_t retried;
     _Atomic uint64_t dead;

@@ -282,6 +282,7 @@ void wr_runner_run(void *user, struct warren_job *job)
     job->home = runner;
     check(runner, job);
     if (!job->reason) {
+        wr_count(&runner->counters->started);
         job->verdict = lane->handler(job, lane->user);
     }
     wr_runner_conclude(runner, job);

@@ -88,13 +88,12 @@ static void pump(void *user)
 int wr_test_round(warren_test *test)
 {
     warren *w = test->worker;
+    uint64_t before = wr_counted(&w->counters.started);
     int64_t consumer_us = wr_consumer_step(w->consumer, now_us(test));
-    int ran = 0;
     while (wr_pool_step(w->pool)) {
-        ran++;
     }
     test->due_us = least(consumer_us, wr_publisher_step(w->publisher, now_us(test)));
-    return ran;
+    return (int)(wr_counted(&w->counters.started) - before);
 }
 
 bool wr_test_has_work(warren_test *test)
