@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// DESIGN: one thread, one connection, one channel a source. A round takes settled jobs from the
-// mailbox, everything the socket has, hands the new jobs over as one batch, and sends the
-// acknowledgements that have become possible.
+// DESIGN: one thread, one connection, one channel a source. A round takes everything the
+// socket has, hands the new jobs over as one batch, takes settled jobs from the mailbox, and sends
+// the acknowledgements that have become possible.
 //
 //     broker ──next──▶ decode ──▶ batch ──▶ pool           runner ──settle──mailbox──▶ ack window
 //     ──▶ broker
@@ -336,8 +336,8 @@ static void note_drained(struct wr_consumer *consumer)
 int64_t wr_consumer_step(struct wr_consumer *consumer, int64_t now_us)
 {
     reconnect(consumer, now_us);
+    take_events(consumer, now_us); /* first: a lost connection makes what comes home stale */
     take_settled(consumer, now_us);
-    take_events(consumer, now_us);
     if (atomic_load(&consumer->wants_drain) && !consumer->is_draining) {
         begin_drain(consumer, now_us);
     }
