@@ -108,10 +108,10 @@ static warren_status run_due(warren_test *test, int *ran, warren_error *err)
 {
     do {
         *ran += wr_test_round(test);
-        if (*ran > JOBS_MOST) {
+        if (*ran > test->jobs_most) {
             return wr_fail(err, WARREN_FAILED,
                            "more than %d jobs ran in one call: a handler publishes without end",
-                           JOBS_MOST);
+                           test->jobs_most);
         }
     } while (wr_test_has_work(test));
     return WARREN_OK;
@@ -142,6 +142,7 @@ warren_status warren_test_open(warren_test **out, const char *config, warren_err
     if (!test) {
         return wr_no_memory(err);
     }
+    test->jobs_most = JOBS_MOST;
     wr_clock_init(&test->clock, wr_clock_wall_ms(NULL));
     warren_status rc = warren_open(&test->worker, config, err);
     rc = rc ? rc : set_broker(test, err);

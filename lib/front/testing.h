@@ -20,6 +20,7 @@ struct warren_test {
     struct wr_clock clock;
     struct wr_memory *server;
     warren *worker;
+    int jobs_most;  /* in one call: more is a handler that publishes without end */
     int64_t due_us; /* when the parts need their next step at the latest */
     struct wr_test_count *counts;
     size_t count_count;
