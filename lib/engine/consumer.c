@@ -44,14 +44,11 @@ struct wr_consumer {
     bool is_drained;
 };
 
+/* Channels are numbered from 1 in the order of the sources (roster.c). */
 static struct wr_source *source_of(const struct wr_consumer *consumer, uint16_t channel)
 {
-    for (size_t i = 0; i < consumer->options.source_count; i++) {
-        if (consumer->options.sources[i].channel == channel) {
-            return &consumer->options.sources[i];
-        }
-    }
-    return NULL;
+    bool is_ours = channel > 0 && channel <= consumer->options.source_count;
+    return is_ours ? &consumer->options.sources[channel - 1] : NULL;
 }
 
 static void free_job(struct wr_consumer *consumer, struct warren_job *job)
