@@ -65,6 +65,21 @@ struct plan {
     size_t counts[STATES];
 };
 
+/* A note of several lines as one; the caller frees. NULL without memory. */
+static char *join_lines(const char *text)
+{
+    char *joined = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&joined, &size);
+    while (memory && *text) {
+        size_t length = strcspn(text, "\n");
+        const char *next = text + length + strspn(text + length, "\n");
+        fprintf(memory, "%.*s%s", (int)length, text, *next ? "; " : "");
+        text = next;
+    }
+    return memory && fclose(memory) == 0 ? joined : NULL;
+}
+
 static bool plan_row(const warren_topology_row *row, void *user)
 {
     struct plan *plan = user;
@@ -73,12 +88,14 @@ static bool plan_row(const warren_topology_row *row, void *user)
     }
     bool is_quiet = row->state == WARREN_TOPOLOGY_EXISTS || row->state == WARREN_TOPOLOGY_UNKNOWN;
     if (plan->shows_all || !is_quiet) {
+        char *text = join_lines(row->text);
         output_row(&plan->output,
                    (struct cell[COLUMNS]){ { .text = warren_topology_state_name(row->state) },
                                            { .text = row->kind },
                                            { .text = row->name },
                                            { .text = row->item },
-                                           { .text = row->text } });
+                                           { .text = text } });
+        free(text);
     }
     return true;
 }

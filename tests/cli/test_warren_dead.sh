@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# `warren dead` on a real broker: fifty looks leave everything as it was, hostile bytes never reach
+# the terminal, a replay may be interrupted, and a drop asks first.
+# shellcheck source=tests/support/lib.sh
+. "$1/tests/support/lib.sh"
+cd "$work" || exit 1
+fresh_vhost
+export WARREN_AMQP_URL=$url
+mkdir -p config/queues
+echo 'broker: { url = "${env:WARREN_AMQP_URL}"; };' >config/warren.cfg
+echo 'queue: { name = "emails"; jobs: ( { type = "email.welcome"; } ); };' >config/queues/emails.cfg
+"$WARREN" topology apply 2>/dev/null || bail_out "no topology"
+
+depth()
+{
+    "$WARREN" queue list -o jsonl | sed -n "s/^{\"name\":\"$1\".*\"messages\":\([0-9]*\).*/\1/p"
+}
+has_depth()
+{
+    [[ $(depth "$1") == "$2" ]]
+}
+# bury N: N jobs straight into the dead queue, as any client could.
+bury()
+{
+    seq 1 "$1" | amqp-publish -u "$url" -r emails.dead -l -p || bail_out "amqp-publish failed"
+    wait_for 10 has_depth emails.dead "$2" || bail_out "not all were buried"
+}
+bodies()
+{
+    "$WARREN" dead list emails -o jsonl | sed -n 's/.*"body_bytes":\([0-9]*\).*/\1/p' | md5sum
+}
+# valid_json FILE: cmake reads JSON, and is there wherever Warren is built.
+valid_json()
+{
+    cat >check.cmake <<CMAKE
+file(READ "$1" text)
+string(JSON kind ERROR_VARIABLE bad TYPE "\${text}")
+if(bad)
+  message(FATAL_ERROR "\${bad}")
+endif()
+CMAKE
+    cmake -P check.cmake
+}
+
+run "$WARREN" dead list emails
+assert_status 0 "no dead letters are no error"
+assert_eq "$out" "" "and no output"
+run "$WARREN" dead list emails -o json
+assert_eq "$out" "[]" "but an empty list in JSON"
+run "$WARREN" dead list other
+assert_status 4 "an unknown queue is not found"
+
+# --- looking ---
+bury 120 120
+first=$(bodies)
+for ((i = 0; i < 50; i++)); do "$WARREN" dead list emails --limit $((i + 1)) >/dev/null; done
+assert_eq "$(depth emails.dead)" 120 "fifty looks lost nothing"
+assert_eq "$(bodies)" "$first" "and kept the order"
+run "$WARREN" dead list
+assert_eq "$(wc -l <<<"$out")" 121 "without a queue all are listed"
+
+"$WARREN" queue purge emails.dead --yes >/dev/null
+printf '\033[2J\033]0;owned\007 \302\233 {' | amqp-publish -u "$url" -r emails.dead -p \
+    -C application/json -H $'evil:\033[31mred'
+wait_for 10 has_depth emails.dead 1
+id=''
+run "$WARREN" dead show emails "$id"
+assert_status 0 "a letter without an id is found by an empty one"
+assert_lacks "$out" $'\033' "no escape byte reaches the terminal"
+assert_lacks "$out" $'\302\233' "nor a C1 control"
+assert_contains "$out" '\x1b[2J' "it is shown escaped"
+run "$WARREN" dead show emails "$id" -o json
+assert_lacks "$out" $'\033' "nor in JSON"
+if valid_json out; then ok "which is well-formed"; else fail "which is well-formed" "$out" JSON; fi
+run "$WARREN" dead list -o json
+if valid_json out; then ok "so is the list"; else fail "so is the list" "$out" JSON; fi
+run "$WARREN" dead show emails nobody
+assert_status 4 "an unknown id is not found"
+
+# --- dropping ---
+run "$WARREN" dead drop emails
+assert_status 5 "off a terminal a drop is refused"
+run "$WARREN" dead drop emails --dry-run
+assert_contains "$err" "1 dead letters of emails would be dropped" "a dry run counts"
+assert_eq "$(depth emails.dead)" 1 "and drops nothing"
+run "$WARREN" dead drop emails --reason failed --yes -o json
+assert_eq "$out" '[{"queue":"emails","dropped":0}]' "another reason's are not dropped"
+run "$WARREN" dead drop emails --reason unknown --yes
+assert_contains "$err" "1 dead letters of emails dropped" "--yes drops"
+
+# --- replaying ---
+bury 3000 3000
+run "$WARREN" dead replay emails --dry-run
+assert_contains "$err" "3000 dead letters of emails would be replayed" "a dry run counts"
+run "$WARREN" dead replay emails --limit 10
+assert_status 0 "ten are replayed"
+if wait_for 10 has_depth emails 10; then ok "and are home"; else fail "and are home"; fi
+assert_eq "$(depth emails.dead)" 2990 "the others stay"
+
+some_are_home()
+{
+    (($(depth emails) > 50))
+}
+start_in_background env --default-signal=INT "$WARREN" dead replay emails
+wait_for 20 some_are_home
+kill -INT "$child"
+wait "$child"
+assert_eq $? 3 "Ctrl-C ends a replay as partly done"
+assert_contains "$(cat background.err)" "the same command goes on" "and says how to go on"
+all_are_somewhere()
+{
+    (($(depth emails) + $(depth emails.dead) == 3000))
+}
+if wait_for 20 all_are_somewhere; then ok "nothing was lost or doubled"; else
+    fail "nothing was lost or doubled" "$(depth emails) + $(depth emails.dead)" 3000
+fi
+(($(depth emails.dead) > 0)) && ok "it had stopped on the way" || fail "it had stopped on the way"
+run "$WARREN" dead replay emails -o jsonl
+assert_status 0 "the same command goes on"
+if wait_for 20 has_depth emails 3000; then ok "and all are home"; else fail "and all are home"; fi
+
+run "$WARREN" dead replay emails --id nobody
+assert_status 4 "an unknown id is not found"
+run "$WARREN" dead replay unrouted
+assert_status 0 "the catch-all is replayed like a dead queue"
+
+finish

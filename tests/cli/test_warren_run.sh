@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# `warren run` with a plugin on a real broker: jobs are done, failures end in the dead queue with
+# their reason, the log is one JSON object a line, and SIGTERM drains.
+# shellcheck source=tests/support/lib.sh
+. "$1/tests/support/lib.sh"
+cd "$work" || exit 1
+fresh_vhost
+export WARREN_AMQP_URL=$url
+mkdir -p config/queues
+echo 'broker: { url = "${env:WARREN_AMQP_URL}"; };' >config/warren.cfg
+cat >config/queues/things.cfg <<'CFG'
+queue: { name = "things"; jobs: ( { type = "good"; concurrency = 2; }, { type = "bad"; } ); };
+CFG
+cat >plugin.c <<'C'
+#include <stdio.h>
+#include <warren/plugin.h>
+
+static warren_verdict good(warren_job *job, void *user)
+{
+    (void)user;
+    FILE *file = fopen("done", "a");
+    if (file) {
+        fprintf(file, "%s\n", warren_job_id(job));
+        fclose(file);
+    }
+    return WARREN_DONE;
+}
+
+static warren_verdict bad(warren_job *job, void *user)
+{
+    (void)user;
+    return warren_dead(job, "no \"%s\"\nhere", warren_job_string(job, "who"));
+}
+
+WARREN_PLUGIN("test", { "good", good }, { "bad", bad });
+C
+"${CC:-cc}" -shared -fPIC -I"$root/lib/include" plugin.c -o plugin.so || bail_out "no plugin"
+
+run "$WARREN" run
+assert_status 7 "types without a handler are exit 7"
+assert_contains "$err" "good" "and named"
+run "$WARREN" run --plugin ./missing.so
+[[ $status != 0 && $err == *missing.so* ]] && ok "a missing plugin is named" ||
+    fail "a missing plugin is named" "$status $err" missing.so
+run "$WARREN" run --plugin ./plugin.so --log-level loud
+assert_status 2 "a log level is checked"
+
+start_in_background env --default-signal "$WARREN" run --plugin ./plugin.so
+has_started()
+{
+    grep -q '"event":"worker.start"' background.err
+}
+wait_for 20 has_started || fail "the worker starts" "$(cat background.err)" worker.start
+run "$WARREN" publish good '{}' --id g-1
+assert_status 0 "a job is published"
+run "$WARREN" publish bad '{"who": "ada"}' --id b-1
+is_done()
+{
+    grep -qx g-1 done
+}
+if wait_for 10 is_done; then ok "a good job is done"; else fail "a good job is done"; fi
+is_dead()
+{
+    "$WARREN" dead list things | grep -q b-1
+}
+if wait_for 10 is_dead; then ok "a bad one is dead"; else fail "a bad one is dead"; fi
+run "$WARREN" dead show things b-1
+assert_contains "$out" 'no "ada"\x0ahere' "with the handler's words"
+
+kill -TERM "$child"
+wait "$child"
+assert_eq $? 0 "SIGTERM drains: exit 0"
+bad_lines=$(grep -cvE '^\{"time":"[0-9-]+T[0-9:.]+Z","level":"[a-z]+","event":"[a-z._]+"(,"[a-z_0-9]+":.*)?\}$' \
+    background.err)
+assert_eq "$bad_lines" 0 "each log line is one JSON object"
+assert_contains "$(cat background.err)" '"type":"bad"' "with its fields as members"
+
+# The dead letter goes home and dies again, with its history.
+run "$WARREN" dead replay things --id b-1
+assert_status 0 "it is replayed"
+start_in_background env --default-signal "$WARREN" run --plugin ./plugin.so --log-format text
+has_died_twice()
+{
+    "$WARREN" dead show things b-1 -o json | grep -q '"replays":1,.*"errors":\[{.*},{'
+}
+if wait_for 20 has_died_twice; then ok "the second death has both errors"; else
+    fail "the second death has both errors" "$("$WARREN" dead show things b-1 -o json)" two
+fi
+kill -TERM "$child"
+wait "$child"
+assert_contains "$(cat background.err)" " info  worker.start " "text lines are for people"
+
+finish

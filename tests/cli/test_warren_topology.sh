@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# `warren topology` on a real broker: plan tells, apply makes, nothing is changed by force, and
+# bindings that nobody asks for are found by the management API and pruned on request only.
+# shellcheck source=tests/support/lib.sh
+. "$1/tests/support/lib.sh"
+cd "$work" || exit 1
+fresh_vhost
+export WARREN_AMQP_URL=$url
+mkdir -p config/queues
+cat >config/queues/emails.cfg <<'CFG'
+queue: { name = "emails"; jobs: ( { type = "email.welcome"; }, { type = "email.digest"; } ); };
+CFG
+write_config()
+{
+    printf 'broker: { url = "${env:WARREN_AMQP_URL}"; management_url = "%s"; };\n' "$1" \
+        >config/warren.cfg
+    chmod 600 config/warren.cfg
+}
+write_config "$WARREN_TEST_MANAGEMENT_URL"
+
+run "$WARREN" topology export
+assert_status 0 "export needs no broker"
+assert_contains "$out" "warren.jobs" "and writes all of it"
+run "$WARREN" topology plan
+assert_status 0 "an empty vhost is no error"
+assert_contains "$out" "missing  queue     emails " "what is missing is listed"
+run "$WARREN" topology apply --dry-run
+assert_contains "$out" "missing  queue     emails " "a dry run shows the plan"
+run "$WARREN" queue list
+assert_contains "$out" "emails           work      emails  no" "and declares nothing"
+
+run "$WARREN" topology apply
+assert_status 0 "apply declares"
+run "$WARREN" topology plan
+assert_eq "$out" "" "after it nothing is left to do"
+assert_lacks "$err" "unknown" "bindings are compared too"
+run "$WARREN" topology apply
+assert_status 0 "doing it again is fine"
+run "$WARREN" topology plan --all -o jsonl
+assert_contains "$out" '{"state":"exists","kind":"queue","name":"emails"' "--all lists what is there"
+
+# A type leaves the configuration: its binding is surplus, named by plan, removed by --prune only.
+cat >config/queues/emails.cfg <<'CFG'
+queue: { name = "emails"; jobs: ( { type = "email.welcome"; } ); };
+CFG
+run "$WARREN" topology plan
+assert_contains "$out" "surplus  binding  warren.jobs -> emails (email.digest)" "plan names it"
+run "$WARREN" topology apply
+run "$WARREN" topology plan
+assert_contains "$out" "surplus" "apply leaves it"
+run "$WARREN" topology apply --prune
+assert_status 0 "apply --prune removes it"
+run "$WARREN" topology plan
+assert_eq "$out" "" "and nothing is left to do"
+
+write_config "http://127.0.0.1:1/"
+run "$WARREN" topology plan
+assert_status 0 "without the management API the plan goes on"
+assert_contains "$err" "management API: " "says why"
+assert_contains "$err" "unknown" "and what is not known"
+write_config "$WARREN_TEST_MANAGEMENT_URL"
+
+# The same name with other arguments: told and refused, never deleted.
+cat >config/queues/emails.cfg <<'CFG'
+queue: { name = "emails"; type = "classic"; jobs: ( { type = "email.welcome"; } ); };
+CFG
+run "$WARREN" topology plan
+assert_status 7 "another type of queue is exit 7"
+assert_contains "$out" "differs  queue  emails" "plan names it"
+run "$WARREN" topology apply
+assert_status 7 "apply refuses"
+assert_contains "$err" "emails" "and names it"
+
+WARREN_AMQP_URL=amqp://guest:s3cret@127.0.0.1:1/ run "$WARREN" topology apply
+assert_status 6 "no broker is exit 6"
+assert_lacks "$err" "s3cret" "without the password"
+
+finish
