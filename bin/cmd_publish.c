@@ -176,6 +176,17 @@ static bool read_body(const struct args *args, struct parcel *parcel)
     return is_read;
 }
 
+/* Says why, and where to look when nothing takes the job. */
+static int fail_publish(const warren_error *err)
+{
+    int code = say_failure(err);
+    if (err->status == WARREN_UNROUTABLE) {
+        say("`warren topology plan` shows what is declared, `warren config show` who takes which "
+            "type");
+    }
+    return code;
+}
+
 /* --- one job --- */
 
 static int publish_one(warren_publisher *publisher, struct parcel *parcel,
@@ -190,7 +201,7 @@ static int publish_one(warren_publisher *publisher, struct parcel *parcel,
         parcel->message.id = parcel->id;
     }
     if (warren_publish(publisher, &parcel->message, &err)) {
-        return say_failure(&err);
+        return fail_publish(&err);
     }
     if (format == OUTPUT_TABLE) {
         escape_text(stdout, parcel->message.id, false);
@@ -276,7 +287,7 @@ static int publish_file(warren_publisher *publisher, const struct args *args,
     say_progress_done();
     int code = report_lines(format, lines, confirmed);
     if (rc) {
-        int failed = say_failure(&err);
+        int failed = fail_publish(&err);
         return confirmed ? EXIT_PARTLY : failed;
     }
     if (is_broken || say_is_interrupted()) {

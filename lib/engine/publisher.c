@@ -13,7 +13,9 @@
 #include "engine/publisher.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -91,6 +93,30 @@ static void lose_connection(struct wr_publisher *publisher, int64_t now_us, cons
     wr_window_reset(&publisher->window, &open);
     wr_list_append(&open, &publisher->waiting); /* what was sent first goes first again */
     publisher->waiting = open;
+}
+
+/* The broker closed the channel over an exchange that isn't there or may not be written to: what
+ * goes there fails, or it would close the channel again and again and hold up all others. */
+static void refuse_exchange(struct wr_publisher *publisher, const struct wr_event *event,
+                            int64_t now_us)
+{
+    enum { ACCESS_REFUSED = 403, NOT_FOUND = 404 };
+    struct wr_list open = publisher->waiting;
+    if (event->code != ACCESS_REFUSED && event->code != NOT_FOUND) {
+        return;
+    }
+    publisher->waiting = (struct wr_list){ 0 };
+    for (struct wr_link *link; (link = wr_list_take(&open));) {
+        struct wr_request *request = WR_OF(link, struct wr_request, link);
+        char quoted[256 + 2];
+        (void)snprintf(quoted, sizeof quoted, "'%s'", request->parcel.exchange);
+        if (strstr(event->text, quoted)) {
+            fail(publisher, request, event->code == NOT_FOUND ? WARREN_UNROUTABLE : WARREN_REFUSED,
+                 event->text, now_us);
+        } else {
+            wr_list_push(&publisher->waiting, link);
+        }
+    }
 }
 
 static void connect(struct wr_publisher *publisher, int64_t now_us)
@@ -192,6 +218,7 @@ static void handle(struct wr_publisher *publisher, struct wr_event *event, int64
     case WR_EVENT_CHANNEL_CLOSED:
     case WR_EVENT_CLOSED:
         lose_connection(publisher, now_us, event->text);
+        refuse_exchange(publisher, event, now_us);
         break;
     case WR_EVENT_DELIVERY:
         wr_delivery_free(event->delivery);

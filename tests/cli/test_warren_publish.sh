@@ -28,6 +28,8 @@ assert_status 4 "a queue that is not declared is not found"
 assert_contains "$err" "topology apply" "and the way on is named"
 run "$WARREN" publish email.welcome hello
 assert_status 5 "nothing takes the job: refused"
+assert_contains "$err" "no exchange 'warren.jobs'" "at once, and with the reason"
+assert_contains "$err" "topology plan" "and where to look"
 "$WARREN" topology apply 2>/dev/null || bail_out "no topology"
 
 run "$WARREN" publish email.welcome '{"to": "ada"}'
