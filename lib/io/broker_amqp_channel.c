@@ -101,7 +101,7 @@ static warren_status settle(struct wr_broker *broker, uint16_t number, amqp_meth
     warren_status status;
     const struct wr_amqp_channel *channel = wr_amqp_channel_at(amqp, number, &status, NULL);
     status = channel ? wr_amqp_make_room(amqp, 32, NULL) : status;
-    if (status || channel->has_failed) {
+    if (status || !channel || channel->has_failed) {
         return status; /* on a failed channel there is nothing to settle */
     }
     return wr_amqp_send(amqp, number, id, method, NULL);

@@ -123,7 +123,7 @@ warren_status wr_amqp_dial(const struct wr_uri_host *host, int64_t timeout_ms, i
         count++;
     }
     int64_t share_us =
-        timeout_ms * WR_US_PER_MS / count; /* a dead address leaves time for others */
+        timeout_ms * WR_US_PER_MS / (count ? count : 1); /* a dead address leaves time for others */
     int error = ETIMEDOUT;
     for (const struct addrinfo *at = addresses; at && error; at = at->ai_next) {
         error = connect_address(at, wr_clock_mono_us(NULL) + share_us, out_fd);

@@ -68,8 +68,9 @@ WARREN_API const char *warren_test_dead_reason(warren_test *test, const char *qu
  * letter. */
 WARREN_API const char *warren_test_dead_error(warren_test *test, const char *queue, size_t index);
 
-/** Runs one handler on one message, with nothing around it (warren_job_publish says STATE). Gives its verdict; its text (may be
- * NULL, `text_size` bytes) and its delay (may be NULL; -1: the policy's) are copied out. */
+/** Runs one handler on one message, with nothing around it (warren_job_publish says STATE). Gives
+ * its verdict; its text (may be NULL, `text_size` bytes) and its delay (may be NULL; -1: the
+ * policy's) are copied out. */
 WARREN_API warren_status warren_test_call(warren_handler *handler, void *user,
                                           const warren_message *message,
                                           warren_verdict *out_verdict, char *out_text,
