@@ -146,6 +146,9 @@ int help_unknown(const char *noun, const char *verb)
 {
     bool has_noun = help_has_noun(noun);
     const char *wanted = has_noun ? verb : noun;
+    if (noun[0] == '-') {
+        return say_usage("options stand behind the command: warren COMMAND %s", noun);
+    }
     if (!wanted) {
         help_overview(noun, stderr);
         return EXIT_USAGE;

@@ -257,11 +257,33 @@ static void close_blocks(const struct progress *progress, uint16_t end)
     }
 }
 
+/* Asks how many messages there are. Two who walk through the same queue would take turns and give
+ * back in another order, so the second one waits, and then refuses. */
+static warren_status count_messages(const struct wr_deadwalk *walk, struct wr_depth *out,
+                                    warren_error *err)
+{
+    int64_t deadline_us = wr_clock_mono_us(NULL) + walk->patience_us;
+    struct wr_event event;
+    for (;;) {
+        warren_status rc = wr_broker_depth(walk->broker, 1, walk->queue, out, err);
+        if (rc || !out->consumers) {
+            return rc;
+        }
+        if (wr_clock_mono_us(NULL) >= deadline_us) {
+            return wr_fail(err, WARREN_STATE,
+                           "queue %s is being consumed by someone else (another look or replay?): "
+                           "try again when that has ended",
+                           walk->queue);
+        }
+        wr_deadwalk_wait(walk->broker, wr_clock_mono_us(NULL) + RETURN_US, &event);
+    }
+}
+
 warren_status wr_deadwalk_run(const struct wr_deadwalk *walk, warren_error *err)
 {
     struct progress progress = { .walk = walk, .channel = FIRST_CHANNEL };
     struct wr_depth depth;
-    warren_status rc = wr_broker_depth(walk->broker, 1, walk->queue, &depth, err);
+    warren_status rc = count_messages(walk, &depth, err);
     if (rc) {
         return rc;
     }

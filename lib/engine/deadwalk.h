@@ -22,13 +22,15 @@ typedef enum wr_walk_choice wr_walk_visitor(void *user, const struct wr_message 
 struct wr_deadwalk {
     struct wr_broker *broker; /* channel 1 is open; 2 and above are free */
     const char *queue;
-    int64_t patience_us; /* how long the next message may let us wait while the queue has some */
+    int64_t patience_us; /* how long the queue may let us wait: for its next message, for others to
+                            end their walk */
     wr_walk_visitor *visit;
     void *user;
 };
 
 /** Walks. What was removed stays removed also when the walk fails later; all else goes back.
- * NOT_FOUND: no such queue (channel 1 is closed then). TIMEOUT: the queue stopped delivering. */
+ * NOT_FOUND: no such queue (channel 1 is closed then). STATE: someone else consumes it. TIMEOUT:
+ * the queue stopped delivering. */
 warren_status wr_deadwalk_run(const struct wr_deadwalk *walk, warren_error *err);
 
 /** Waits for the next event until `deadline_us` (monotonic); WR_EVENT_NONE when it has passed. */

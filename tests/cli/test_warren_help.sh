@@ -42,6 +42,8 @@ assert_status 2 "an unknown command is a usage error"
 assert_contains "$err" 'did you mean `warren queue`?' "and the nearest one is named"
 run "$WARREN" dead repaly emails
 assert_contains "$err" 'did you mean `warren dead replay`?' "also the verb"
+run "$WARREN" --config x.cfg queue list
+assert_contains "$err" "options stand behind the command" "an option before it is told"
 run "$WARREN" dead list emails --resaon failed
 assert_status 2 "an unknown option is a usage error"
 assert_contains "$err" "did you mean --reason?" "and the nearest one is named"

@@ -293,6 +293,83 @@ static void a_replay_brings_each_home_with_id_body_and_headers(void)
     wr_delivery_free(delivery);
 }
 
+/* Copies what a visitor is shown. */
+struct first_letter {
+    char reason[64];
+    char type[64];
+    char queue[64];
+};
+
+static bool copy_first(const warren_dead_letter *letter, void *user)
+{
+    struct first_letter *copy = user;
+    (void)snprintf(copy->reason, sizeof copy->reason, "%s", letter->reason);
+    (void)snprintf(copy->type, sizeof copy->type, "%s", letter->type);
+    (void)snprintf(copy->queue, sizeof copy->queue, "%s", letter->queue);
+    return false;
+}
+
+static void reject_one(const char *queue)
+{
+    struct wr_event event = { 0 };
+    CU_ASSERT_EQUAL_FATAL(wr_broker_channel_open(broker, 2, false, &err), WARREN_OK);
+    CU_ASSERT_EQUAL_FATAL(wr_broker_consume(broker, 2, queue, "reject", &err), WARREN_OK);
+    wr_deadwalk_wait(broker, wr_clock_mono_us(NULL) + 10 * WR_US_PER_S, &event);
+    CU_ASSERT_EQUAL_FATAL(event.kind, WR_EVENT_DELIVERY);
+    (void)wr_broker_nack(broker, 2, event.delivery->tag, false, false);
+    CU_ASSERT_EQUAL(wr_broker_channel_close(broker, 2, &err), WARREN_OK);
+    wr_delivery_free(event.delivery);
+}
+
+static void what_the_broker_dead_lettered_itself_is_named_and_comes_home(void)
+{
+    struct first_letter letter = { "", "", "" };
+    size_t count = 0;
+    warren_dead_filter filter = { .queue = "emails" };
+    struct wr_field field;
+    empty_all();
+    publish("a.job", &(struct wr_message){ .exchange = wr_slice_of("warren.jobs"),
+                                           .present = WR_USER_ID,
+                                           .user_id = wr_slice_of("warren"),
+                                           .body = wr_slice_of("large") });
+    await_confirms();
+    reject_one("emails");
+    CU_ASSERT(settles_at("emails.dead", 1));
+    CU_ASSERT_EQUAL(warren_dead_each(admin, &filter, copy_first, &letter, &err), WARREN_OK);
+    CU_ASSERT_STRING_EQUAL(letter.reason, "body_too_large");
+    CU_ASSERT_STRING_EQUAL(letter.type, "a.job");
+    CU_ASSERT_EQUAL(warren_dead_replay(admin, &filter, NULL, NULL, &count, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(count, 1);
+    struct wr_delivery *delivery = take_one("emails");
+    CU_ASSERT(wr_slice_is(delivery->message.type, "a.job"));
+    CU_ASSERT(wr_slice_is(delivery->message.body, "large"));
+    CU_ASSERT_FALSE(delivery->message.present & WR_USER_ID);
+    CU_ASSERT(wr_table_find(delivery->message.headers, "x-warren-user-id", &field));
+    CU_ASSERT_FALSE(wr_table_find(delivery->message.headers, "x-death", &field));
+    wr_delivery_free(delivery);
+}
+
+static void a_dead_letter_whose_dead_queue_was_gone_comes_home_from_the_catch_all(void)
+{
+    struct first_letter letter = { "", "", "" };
+    size_t count = 0;
+    warren_dead_filter filter = { .queue = "unrouted" };
+    empty_all();
+    CU_ASSERT_EQUAL(wr_broker_delete_queue(broker, CHANNEL, "emails.dead", &err), WARREN_OK);
+    publish("emails", &(struct wr_message){ .exchange = wr_slice_of("warren.dead"),
+                                            .present = WR_TYPE,
+                                            .type = wr_slice_of("a.job") });
+    await_confirms();
+    declare();
+    CU_ASSERT(settles_at("warren.unrouted", 1));
+    CU_ASSERT_EQUAL(warren_dead_each(admin, &filter, copy_first, &letter, &err), WARREN_OK);
+    CU_ASSERT_STRING_EQUAL(letter.queue, "emails");
+    CU_ASSERT_EQUAL(warren_dead_replay(admin, &filter, NULL, NULL, &count, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(count, 1);
+    CU_ASSERT(settles_at("emails", 1));
+    CU_ASSERT(settles_at("warren.unrouted", 0));
+}
+
 static bool tell_and_go_on(const warren_dead_letter *letter, void *user)
 {
     int count = ++*(int *)user;
@@ -453,6 +530,8 @@ int main(void)
     CU_ADD_TEST(suite, thousands_stay_in_order_also_after_looks_that_were_broken_off);
     CU_ADD_TEST(suite, drop_and_replay_take_what_matches_and_leave_the_rest_in_order);
     CU_ADD_TEST(suite, a_replay_brings_each_home_with_id_body_and_headers);
+    CU_ADD_TEST(suite, what_the_broker_dead_lettered_itself_is_named_and_comes_home);
+    CU_ADD_TEST(suite, a_dead_letter_whose_dead_queue_was_gone_comes_home_from_the_catch_all);
     CU_ADD_TEST(suite, a_replay_that_is_killed_loses_nothing);
     CU_ADD_TEST(suite, a_home_that_is_gone_is_told_and_the_letter_stays);
     CU_ADD_TEST(suite, garbage_is_looked_at_and_replayed_like_anything_else);

@@ -63,7 +63,9 @@ typedef struct warren_dead_filter {
 /** Called for each dead letter, oldest first; false ends the walk. */
 typedef bool warren_dead_visitor(const warren_dead_letter *letter, void *user);
 
-/** Looks at dead letters; all of them go back in order. NOT_FOUND: no such queue. */
+/** Looks at dead letters; all of them go back in order. Always walks through the whole queue, also
+ * with a limit, since its order would change otherwise. NOT_FOUND: no such queue. STATE: someone
+ * else looks at it or consumes it now. */
 WARREN_API warren_status warren_dead_each(warren_admin *admin, const warren_dead_filter *filter,
                                           warren_dead_visitor *visit, void *user,
                                           warren_error *err);
