@@ -24,8 +24,6 @@ stop_worker()
     worker=''
 }
 
-trap '[[ -z $worker ]] || kill -KILL -- "-$worker"; leave' EXIT
-
 # --- an installed copy ----------------------------------------------------------------------------
 
 # The compiler that a reader has; it adds the sanitizer's flags when the library has them.
@@ -83,6 +81,7 @@ start_worker()
     # The shell outlives the worker by a step, and ends as the worker ended.
     setsid stdbuf -oL bash -euc "trap : TERM; $(cat "$1")" >"$work/worker" 2>&1 </dev/null &
     worker=$!
+    children+=("-$worker") # the whole group, when the test ends early
 }
 
 lives()
