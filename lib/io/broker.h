@@ -87,7 +87,9 @@ warren_status wr_broker_open(struct wr_broker **out, const struct wr_broker_opti
 void wr_broker_close(struct wr_broker *broker);
 
 /** Drops the connection without a word, as a crash would; for tests and for a peer that no longer
- * answers. */
+ * answers. What was not taken yet is lost, wr_broker_next tells WR_EVENT_CLOSED, and
+ * wr_broker_close is still to be called. May be called by a watchdog while the owner is stuck in a
+ * call. */
 void wr_broker_cut(struct wr_broker *broker);
 
 const struct wr_server *wr_broker_server(const struct wr_broker *broker);
@@ -178,7 +180,9 @@ warren_status wr_broker_nack(struct wr_broker *broker, uint16_t channel, uint64_
 /* --- publishing --- */
 
 /** Sends one message, mandatory (unroutable ones come back as WR_EVENT_RETURNED, before their ack).
- */
+ * Nothing was sent and the connection is fine when it returns INVALID (too long for AMQP, malformed
+ * headers), STATE (the channel is not open), AGAIN (after WR_EVENT_BLOCKED was taken) or TIMEOUT
+ * (the broker took no data for the rpc timeout). */
 warren_status wr_broker_publish(struct wr_broker *broker, uint16_t channel,
                                 const struct wr_message *message, warren_error *err);
 

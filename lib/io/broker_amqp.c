@@ -127,10 +127,19 @@ static void next(struct wr_broker *broker, struct wr_event *out)
         forget_events(amqp);
     }
     take(amqp, out);
-    if (out->kind == WR_EVENT_CHANNEL_CLOSED) {
-        wr_amqp_channel_drop(amqp, out->channel);
-    } else if (out->kind == WR_EVENT_NONE) {
+    switch (out->kind) {
+    case WR_EVENT_NONE:
         wr_amqp_note_time(amqp);
+        break;
+    case WR_EVENT_CHANNEL_CLOSED:
+        wr_amqp_channel_drop(amqp, out->channel);
+        break;
+    case WR_EVENT_BLOCKED:
+    case WR_EVENT_UNBLOCKED:
+        amqp->is_blocked = out->kind == WR_EVENT_BLOCKED;
+        break;
+    default:
+        break;
     }
 }
 

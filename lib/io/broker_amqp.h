@@ -84,7 +84,7 @@ struct wr_amqp {
     bool has_heard;   /* a frame came since then */
     size_t unchecked; /* bytes sent since the socket was last seen to take some */
     bool is_drained;  /* the last read found nothing */
-    bool is_blocked;  /* connection.blocked */
+    bool is_blocked;  /* the owner was told so */
     bool is_told;     /* WR_EVENT_CLOSED was given */
     bool is_broken;   /* no goodbye any more: the stream is unusable */
     bool is_dead;     /* closed, by whomever */

@@ -200,12 +200,10 @@ static void connection_method(struct wr_amqp *amqp, const amqp_frame_t *frame, s
         connection_closed(amqp, method);
         break;
     case AMQP_CONNECTION_BLOCKED_METHOD:
-        amqp->is_blocked = true;
         out->kind = WR_EVENT_BLOCKED;
         say(out->text, sizeof out->text, ((const amqp_connection_blocked_t *)method)->reason);
         break;
     case AMQP_CONNECTION_UNBLOCKED_METHOD:
-        amqp->is_blocked = false;
         out->kind = WR_EVENT_UNBLOCKED;
         break;
     default:
