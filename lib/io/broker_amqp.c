@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
@@ -42,6 +43,9 @@ static void close_broker(struct wr_broker *broker)
     if (amqp->connection) {
         say_goodbye(amqp);
         (void)amqp_destroy_connection(amqp->connection);
+    }
+    if (amqp->fd >= 0) {
+        (void)close(amqp->fd);
     }
     forget_events(amqp);
     for (int i = 1; i <= WR_CHANNELS_MOST; i++) {

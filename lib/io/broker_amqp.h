@@ -74,7 +74,7 @@ struct wr_amqp {
     struct wr_broker broker;            /* first */
     amqp_connection_state_t connection; /* NULL until connected */
     bool is_tls;
-    int fd;
+    int fd; /* ours, for polling and cutting */
     int64_t body_most;
     int64_t rpc_timeout_us;
     int64_t heartbeat_us; /* as negotiated; 0: none */

@@ -23,6 +23,7 @@ void wr_amqp_die(struct wr_amqp *amqp, int code, const char *format, ...)
         return;
     }
     amqp->is_dead = true;
+    (void)shutdown(amqp->fd, SHUT_RDWR);
     amqp->dead_code = code;
     va_list args;
     va_start(args, format);

@@ -5,6 +5,7 @@
 // apart, since their codes are shared; they hold no secret.
 #include "io/broker_amqp.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -226,7 +227,12 @@ warren_status wr_amqp_login(struct wr_amqp *amqp, const struct wr_amqp_plan *pla
         return explain(&reply, plan, host, err);
     }
     read_server(amqp->connection, &amqp->broker.server);
-    amqp->fd = amqp_get_sockfd(amqp->connection);
+    /* A descriptor of our own for the same socket: the library closes its own at will, and a
+     * watchdog's cut must never meet a stranger's under the same number. */
+    amqp->fd = fcntl(amqp_get_sockfd(amqp->connection), F_DUPFD_CLOEXEC, 0);
+    if (amqp->fd < 0) {
+        return wr_fail(err, WARREN_FAILED, "no descriptor for the connection: %m");
+    }
     amqp->heartbeat_us = amqp_get_heartbeat(amqp->connection) * WR_US_PER_S;
     return WARREN_OK;
 }
