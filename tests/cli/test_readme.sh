@@ -124,6 +124,17 @@ do_block()
     esac
 }
 
+# Files that the pages of the root name, and that are not there.
+broken_links()
+{
+    local page link
+    for page in README.md CONTRIBUTING.md CHANGELOG.md; do
+        while read -r link; do
+            [[ $link == http* || -e $root/$link ]] || echo "$page: $link"
+        done < <(grep -oE '\]\([^)]+\)' "$root/$page" | sed 's/^](//; s/)$//')
+    done
+}
+
 # --- the story ------------------------------------------------------------------------------------
 
 install_copy
@@ -135,6 +146,7 @@ cd "$work/hello" || bail_out "no $work/hello"
 
 for block in "$work"/blocks/??; do do_block "$block"; done
 stop_worker
+assert_eq "$(broken_links)" '' 'every link leads somewhere'
 lines=$(wc -l <hello.c)
 assert_eq "$((lines <= 25))" 1 "hello.c has $lines lines, at most 25"
 finish
