@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # `warren config`: files to start from are valid, mistakes are listed at once, secrets stay secret.
-# shellcheck source=tests/support/lib.sh
+# shellcheck source=tests/support/lib.sh disable=SC2016,SC2317 # words in quotes, functions for wait_for
 . "$1/tests/support/lib.sh"
 cd "$work" || exit 1
 unset WARREN_CONFIG WARREN_AMQP_URL

@@ -3,7 +3,7 @@
 #
 # `warren dead` on a real broker: fifty looks leave everything as it was, hostile bytes never reach
 # the terminal, a replay may be interrupted, and a drop asks first.
-# shellcheck source=tests/support/lib.sh
+# shellcheck source=tests/support/lib.sh disable=SC2016,SC2317 # words in quotes, functions for wait_for
 . "$1/tests/support/lib.sh"
 cd "$work" || exit 1
 fresh_vhost
@@ -116,7 +116,9 @@ all_are_somewhere()
 if wait_for 20 all_are_somewhere; then ok "nothing was lost or doubled"; else
     fail "nothing was lost or doubled" "$(depth emails) + $(depth emails.dead)" 3000
 fi
-(($(depth emails.dead) > 0)) && ok "it had stopped on the way" || fail "it had stopped on the way"
+if (($(depth emails.dead) > 0)); then ok "it had stopped on the way"; else
+    fail "it had stopped on the way" "an empty dead queue" "some left"
+fi
 run "$WARREN" dead replay emails -o jsonl
 assert_status 0 "the same command goes on"
 if wait_for 20 has_depth emails 3000; then ok "and all are home"; else fail "and all are home"; fi

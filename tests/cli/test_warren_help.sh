@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The command's words: help for everything, answers to slips, exit codes, completion. No broker.
-# shellcheck source=tests/support/lib.sh
+# shellcheck source=tests/support/lib.sh disable=SC2016,SC2317 # words in quotes, functions for wait_for
 . "$1/tests/support/lib.sh"
 
 run "$WARREN"

@@ -3,7 +3,7 @@
 #
 # `warren topology` on a real broker: plan tells, apply makes, nothing is changed by force, and
 # bindings that nobody asks for are found by the management API and pruned on request only.
-# shellcheck source=tests/support/lib.sh
+# shellcheck source=tests/support/lib.sh disable=SC2016,SC2317 # words in quotes, functions for wait_for
 . "$1/tests/support/lib.sh"
 cd "$work" || exit 1
 fresh_vhost
