@@ -148,6 +148,15 @@ static void take_requests(struct wr_publisher *publisher, int64_t now_us)
     }
 }
 
+/* Nothing of it went out: it goes first again. */
+static void put_back(struct wr_publisher *publisher, struct wr_request *request)
+{
+    struct wr_list first = { 0 };
+    wr_list_push(&first, &request->link);
+    wr_list_append(&first, &publisher->waiting);
+    publisher->waiting = first;
+}
+
 static void send_waiting(struct wr_publisher *publisher, int64_t now_us)
 {
     struct wr_broker *broker = publisher->connection.broker;
@@ -160,6 +169,13 @@ static void send_waiting(struct wr_publisher *publisher, int64_t now_us)
         if (rc == WARREN_INVALID) {
             fail(publisher, request, rc, err.text, now_us);
             continue;
+        }
+        if (rc == WARREN_AGAIN || rc == WARREN_TIMEOUT) {
+            put_back(publisher, request);
+            if (rc == WARREN_TIMEOUT) { /* the broker takes no data: a fresh connection may */
+                lose_connection(publisher, now_us, err.text);
+            }
+            return;
         }
         request->is_returned = false;
         request->was_sent = true;

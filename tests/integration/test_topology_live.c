@@ -88,25 +88,37 @@ static double ms_of(const struct arrivals *arrivals, size_t percent)
     return (double)arrivals->late_us[index] / 1000;
 }
 
+/* Ten jobs of one delay; true when half of them came home within 100 ms of their time. */
+static bool are_on_time(struct story *story, int64_t delay_ms)
+{
+    enum { JOBS = 10 };
+    struct arrivals arrivals;
+    for (int i = 0; i < JOBS; i++) {
+        send_delayed(story, delay_ms, "queue", story->first);
+    }
+    receive(story, JOBS, &arrivals);
+    CU_ASSERT_EQUAL(arrivals.length, JOBS);
+    CU_ASSERT_EQUAL(arrivals.early, 0);
+    printf("\n    %lld ms: late p50 %.1f ms, max %.1f ms ", (long long)delay_ms,
+           ms_of(&arrivals, 50), ms_of(&arrivals, 100));
+    return ms_of(&arrivals, 50) <= 100;
+}
+
 static void delays_come_home_on_time_and_never_early(void)
 {
     static const int64_t delays[] = { 125, 1000, 1375, 3875 };
-    enum { ROUNDS = 10 };
     struct story story;
     story_begin(&story, "clock");
     CU_ASSERT_EQUAL(story_apply(&story), WARREN_OK);
     consume(&story, story.first);
     for (size_t i = 0; i < sizeof delays / sizeof delays[0]; i++) {
-        struct arrivals arrivals;
-        for (int round = 0; round < ROUNDS; round++) {
-            send_delayed(&story, delays[i], "queue", story.first);
+        bool is_on_time = false;
+        /* A machine that does other things may make one round late; a wrong ladder makes all of
+         * them so. */
+        for (int round = 0; round < 5 && !is_on_time; round++) {
+            is_on_time = are_on_time(&story, delays[i]);
         }
-        receive(&story, ROUNDS, &arrivals);
-        CU_ASSERT_EQUAL(arrivals.length, ROUNDS);
-        CU_ASSERT_EQUAL(arrivals.early, 0);
-        CU_ASSERT(ms_of(&arrivals, 50) <= 100);
-        printf("\n    %lld ms: late p50 %.1f ms, max %.1f ms ", (long long)delays[i],
-               ms_of(&arrivals, 50), ms_of(&arrivals, 100));
+        CU_ASSERT(is_on_time);
     }
     story_end(&story);
 }
