@@ -105,6 +105,7 @@ static struct warren_job *make_job(int number)
     }
     job->lane = &benches[number].lane;
     job->settings = &benches[number].settings;
+    job->id = wr_slice_of("id");
     return job;
 }
 
