@@ -258,8 +258,9 @@ static void abandon_waiting(warren *w)
     }
 }
 
-/* Frees the parts, if no handler runs any more. */
-static bool stop_parts(warren *w)
+/* Frees the parts, if no handler runs any more. After a drain none does: all jobs are home, and
+ * their threads are at most on their last few instructions. */
+static bool stop_parts(warren *w, bool drained)
 {
     if (w->consumer) {
         wr_consumer_stop(w->consumer);
@@ -268,7 +269,7 @@ static bool stop_parts(warren *w)
     if (w->publisher) {
         wr_publisher_stop(w->publisher, 0);
     }
-    if (!wr_pool_stop(w->pool, 0)) {
+    if (!wr_pool_stop(w->pool, drained ? -1 : 0)) {
         w->is_abandoned = true;
         return false;
     }
@@ -290,7 +291,7 @@ warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warre
     warren_status rc = start_parts(w, signals, err);
     w->state = rc ? WR_WORKER_STOPPED : WR_WORKER_RUNNING;
     if (rc) {
-        (void)stop_parts(w);
+        (void)stop_parts(w, true);
         return rc;
     }
     wr_log(WR_INFO, "worker.start", "name=%s threads=%d queues=%zu types=%zu", w->name,
@@ -307,7 +308,7 @@ warren_status warren_start(warren *w, warren_error *err)
 
 static warren_status end(warren *w, bool drained, warren_error *err)
 {
-    bool all_ended = stop_parts(w);
+    bool all_ended = stop_parts(w, drained);
     w->state = WR_WORKER_STOPPED;
     wr_log(WR_INFO, "worker.stop", "drained=%d done=%llu retried=%llu dead=%llu given_back=%llu",
            drained, (unsigned long long)wr_counted(&w->counters.done),
