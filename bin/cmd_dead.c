@@ -180,6 +180,11 @@ struct settling {
     struct output output; /* of a dry run */
 };
 
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static bool count_letter(const warren_dead_letter *letter, void *user)
 {
     struct settling *settling = user;
@@ -201,8 +206,9 @@ static int dry_run(warren_admin *admin, const warren_dead_filter *filter, struct
     if (rc) {
         return say_failure(&err);
     }
-    say("%zu dead letters of %s would be %s%s; nothing was changed", settling->count, filter->queue,
-        settling->settled, settling->count > EXAMPLES ? ", the first of them above" : "");
+    say("%zu dead letter%s of %s would be %s%s; nothing was changed", settling->count,
+        plural(settling->count), filter->queue, settling->settled,
+        settling->count > EXAMPLES ? ", the first of them above" : "");
     return code;
 }
 
@@ -225,7 +231,7 @@ static int report(const struct settling *settling, enum output_format format, co
     const struct column report_columns[] = { { "QUEUE", "queue", CELL_TEXT },
                                              { "COUNT", settling->settled, CELL_NUMBER } };
     if (format == OUTPUT_TABLE) {
-        say("%zu dead letters of %s %s", count, queue, settling->settled);
+        say("%zu dead letter%s of %s %s", count, plural(count), queue, settling->settled);
         return EXIT_DONE;
     }
     struct output output;
