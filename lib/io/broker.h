@@ -51,7 +51,9 @@ struct wr_delivery {
 enum wr_event_kind {
     WR_EVENT_NONE,      /* nothing there now */
     WR_EVENT_DELIVERY,  /* delivery: yours */
-    WR_EVENT_OVERSIZED, /* tag: a delivery whose body was not read; size = what it claimed */
+    WR_EVENT_OVERSIZED, /* tag: a delivery whose body was not read; size = what it claimed. One that
+                           the broker would crash on dead-lettering is read and delivered instead:
+                           it must not be given back to it (model/strip.h) */
     WR_EVENT_MALFORMED, /* tag: a delivery whose properties can't be read */
     WR_EVENT_RETURNED,  /* delivery: yours; a mandatory message that no queue takes; its ack follows
                          */

@@ -15,6 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "model/strip.h"
+
+enum { READ_EVER_MOST = 128 << 20 }; /* also the most that a broker takes, unless told otherwise */
+
 static void keep(char *to, unsigned char *to_size, amqp_bytes_t from)
 {
     size_t size = from.len > 255 ? 255 : from.len;
@@ -240,6 +244,17 @@ static void skip(struct wr_amqp_channel *channel, enum wr_event_kind kind, uint6
     }
 }
 
+/* Long bodies aren't read: the broker dead-letters such a message alone. But a server below 4.0
+ * crashes when it dead-letters a malformed x-death, so this kind goes the way of short ones. */
+static bool is_unread(const struct wr_amqp *amqp, uint64_t size, struct wr_slice properties)
+{
+    struct wr_message message;
+    bool needs_reading = amqp->broker.server.trusts_x_death && size <= READ_EVER_MOST &&
+                         !wr_message_read(&message, properties, NULL) &&
+                         wr_strip_has_bad_death(message.headers);
+    return !needs_reading;
+}
+
 static void header(struct wr_amqp *amqp, const amqp_frame_t *frame, struct wr_event *out)
 {
     struct wr_amqp_channel *channel = amqp->channels[frame->channel];
@@ -248,15 +263,16 @@ static void header(struct wr_amqp *amqp, const amqp_frame_t *frame, struct wr_ev
         broken_stream(amqp, "a header without its method");
         return;
     }
-    bool is_long = size > (uint64_t)amqp->body_most;
+    struct wr_slice properties = wr_amqp_slice(frame->payload.properties.raw);
+    bool is_long = size > (uint64_t)amqp->body_most && is_unread(amqp, size, properties);
     if (is_long && !channel->is_return) {
         skip(channel, WR_EVENT_OVERSIZED, size, out);
         return;
     }
     warren_status status = wr_delivery_new(
         &channel->delivery, (struct wr_slice){ channel->exchange, channel->exchange_size },
-        (struct wr_slice){ channel->key, channel->key_size },
-        wr_amqp_slice(frame->payload.properties.raw), is_long ? 0 : size, &channel->body);
+        (struct wr_slice){ channel->key, channel->key_size }, properties, is_long ? 0 : size,
+        &channel->body);
     if (status == WARREN_NO_MEMORY) {
         wr_amqp_die(amqp, 0, "out of memory for a message of %llu bytes", (unsigned long long)size);
         return;

@@ -139,6 +139,10 @@ struct warren_job *wr_job_decode(struct wr_message *message, const struct wr_job
         free(job);
         return NULL;
     }
+    if (message->body.size > (size_t)rules->settings->body_most) { /* it had to be read: broker.h */
+        wr_job_condemn(job, "body_too_large", "%zu bytes of body, at most %lld are taken",
+                       message->body.size, (long long)rules->settings->body_most);
+    }
     if (message->present & WR_HEADERS) {
         check_headers(job, rules->settings);
     }

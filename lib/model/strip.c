@@ -62,3 +62,32 @@ void wr_strip_copy(struct wr_table from, struct wr_text *to)
         }
     }
 }
+
+/* One death: the broker compares queue and reason, and adds to the count. */
+static bool is_death(struct wr_table death)
+{
+    struct wr_field field;
+    return wr_table_find(death, "queue", &field) && field.kind == 'S' &&
+           wr_table_find(death, "reason", &field) && field.kind == 'S' &&
+           (!wr_table_find(death, "count", &field) || field.kind == 'l');
+}
+
+bool wr_strip_has_bad_death(struct wr_table headers)
+{
+    struct wr_field field;
+    struct wr_table deaths;
+    struct wr_table death;
+    size_t offset = 0;
+    if (!wr_table_find(headers, "x-death", &field)) {
+        return false;
+    }
+    if (!wr_field_table(&field, 'A', &deaths)) {
+        return true;
+    }
+    while (wr_array_next(deaths, &offset, &field)) {
+        if (!wr_field_table(&field, 'F', &death) || !is_death(death)) {
+            return true;
+        }
+    }
+    return offset < deaths.size;
+}

@@ -16,4 +16,8 @@ bool wr_strip_is_broker_header(struct wr_slice name);
  * `x-warren-cc` and `x-warren-bcc`, in place of older ones of those names. */
 void wr_strip_copy(struct wr_table from, struct wr_text *to);
 
+/** Whether the headers have an `x-death` that isn't one as brokers write it. RabbitMQ below 4.0
+ * believes it and crashes when it has to dead-letter such a message. */
+bool wr_strip_has_bad_death(struct wr_table headers);
+
 #endif

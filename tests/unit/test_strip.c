@@ -50,12 +50,48 @@ static void copies_are_kept_under_a_name_that_routes_nothing(void)
     wr_text_done(&again);
 }
 
+/* Whether an x-death with this one member, of that kind, would crash a broker that believes it. */
+static bool is_bad(char kind, struct wr_slice member)
+{
+    struct wr_text headers = { 0 }, members = { 0 };
+    char head[5] = { kind, 0, 0, 0, (char)member.size };
+    wr_text_add(&members, head, sizeof head);
+    wr_text_add(&members, member.data, member.size);
+    wr_table_add_nested(&headers, "x-death", 'A', (struct wr_slice){ members.data, members.size });
+    bool is_bad = wr_strip_has_bad_death((struct wr_table){ headers.data, headers.size });
+    wr_text_done(&members);
+    wr_text_done(&headers);
+    return is_bad;
+}
+
+static void a_death_that_would_crash_a_broker_is_known(void)
+{
+    struct wr_text death = { 0 }, other = { 0 };
+    wr_table_add_string(&death, "queue", wr_slice_of("q"));
+    CU_ASSERT(is_bad('F', (struct wr_slice){ death.data, death.size }));
+    wr_table_add_string(&death, "reason", wr_slice_of("expired"));
+    CU_ASSERT_FALSE(is_bad('F', (struct wr_slice){ death.data, death.size }));
+    wr_table_add_int(&death, "count", 2);
+    CU_ASSERT_FALSE(is_bad('F', (struct wr_slice){ death.data, death.size }));
+    CU_ASSERT(is_bad('S', wr_slice_of("text")));
+    wr_table_add_string(&other, "count", wr_slice_of("many"));
+    wr_text_add(&other, death.data, death.size);
+    CU_ASSERT(is_bad('F', (struct wr_slice){ other.data, other.size }));
+    CU_ASSERT_FALSE(wr_strip_has_bad_death((struct wr_table){ death.data, death.size }));
+    wr_text_clear(&other);
+    wr_table_add_string(&other, "x-death", wr_slice_of("all"));
+    CU_ASSERT(wr_strip_has_bad_death((struct wr_table){ other.data, other.size }));
+    wr_text_done(&death);
+    wr_text_done(&other);
+}
+
 int main(void)
 {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("strip", NULL, NULL);
     CU_ADD_TEST(suite, the_brokers_headers_are_dropped_and_others_kept_in_order);
     CU_ADD_TEST(suite, copies_are_kept_under_a_name_that_routes_nothing);
+    CU_ADD_TEST(suite, a_death_that_would_crash_a_broker_is_known);
     CU_basic_run_tests();
     int failures = (int)CU_get_number_of_failures();
     CU_cleanup_registry();
