@@ -73,7 +73,7 @@ void crew_change(const char *config, const char *queue_text)
     write_file(path, queue_text);
 }
 
-char *crew_config(const char *main_text, const char *queue_text)
+char *crew_config_at(const char *broker_text, const char *main_text, const char *queue_text)
 {
     char folder[] = "/tmp/warren-crew.XXXXXX";
     char path[512];
@@ -88,10 +88,17 @@ char *crew_config(const char *main_text, const char *queue_text)
     (void)snprintf(path, sizeof path, "%s/queues", folder);
     (void)mkdir(path, 0700);
     (void)snprintf(path, sizeof path, "%s/warren.cfg", folder);
-    (void)snprintf(text, sizeof text, "broker: { url = \"%s\"; };\n%s\n", live_url(), main_text);
+    (void)snprintf(text, sizeof text, "broker: { %s };\n%s\n", broker_text, main_text);
     write_file(path, text);
     crew_change(path, queue_text);
     return strdup(path);
+}
+
+char *crew_config(const char *main_text, const char *queue_text)
+{
+    char text[600];
+    (void)snprintf(text, sizeof text, "url = \"%s\";", live_url());
+    return crew_config_at(text, main_text, queue_text);
 }
 
 static void print_line(void *user, int level, const char *event, const char *fields)

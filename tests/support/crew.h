@@ -18,6 +18,9 @@
  * file; returns the path of warren.cfg, to be freed. The folder is removed at exit. */
 char *crew_config(const char *main_text, const char *queue_text);
 
+/** The same with this text as the `broker` group instead of the vhost's URL. */
+char *crew_config_at(const char *broker_text, const char *main_text, const char *queue_text);
+
 /** Writes the queue file of a configuration anew. */
 void crew_change(const char *config, const char *queue_text);
 
