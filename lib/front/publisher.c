@@ -217,95 +217,12 @@ warren_status warren_publish(warren_publisher *publisher, const warren_message *
                            publisher->settings->publish_timeout_ms * WR_US_PER_MS + SLACK_US, err);
 }
 
-/* --- batches --- */
-
-struct warren_batch {
-    warren_publisher *publisher;
-    size_t window;
-    pthread_mutex_t lock;
-    pthread_cond_t has_room;
-    size_t open;        /* under lock */
-    size_t confirmed;   /* under lock */
-    warren_error error; /* under lock: the first that wasn't told yet */
-};
-
-warren_status warren_batch_open(warren_batch **out, warren_publisher *publisher, size_t window,
-                                warren_error *err)
-{
-    size_t most = (size_t)publisher->settings->publish_window;
-    warren_batch *batch = calloc(1, sizeof *batch);
-    if (!batch) {
-        return wr_no_memory(err);
-    }
-    batch->publisher = publisher;
-    batch->window = window && window < most ? window : most;
-    (void)pthread_mutex_init(&batch->lock, NULL);
-    wr_cond_init(&batch->has_room);
-    *out = batch;
-    return WARREN_OK;
-}
-
-static void batch_confirmed(void *user, warren_status status, const warren_error *error)
-{
-    warren_batch *batch = user;
-    WR_SCOPED_LOCK(&batch->lock);
-    batch->open--;
-    batch->confirmed += status ? 0 : 1;
-    if (status && !batch->error.status) {
-        batch->error = *error;
-    }
-    (void)pthread_cond_broadcast(&batch->has_room);
-}
-
-/* Waits until fewer than `most` are open; tells the first error that wasn't told. */
-static warren_status wait_for_batch(warren_batch *batch, size_t most, warren_error *err)
-{
-    WR_SCOPED_LOCK(&batch->lock);
-    while (batch->open >= most) {
-        wait_on(batch->publisher, &batch->has_room, &batch->lock, -1);
-    }
-    warren_status rc = batch->error.status;
-    if (rc && err) {
-        *err = batch->error;
-    }
-    batch->error.status = WARREN_OK;
-    return rc;
-}
-
-static void count_batch(warren_batch *batch, bool more)
-{
-    WR_SCOPED_LOCK(&batch->lock);
-    batch->open = more ? batch->open + 1 : batch->open - 1;
-}
-
-warren_status warren_batch_publish(warren_batch *batch, const warren_message *message,
-                                   warren_error *err)
-{
-    warren_status rc = wait_for_batch(batch, batch->window, err);
-    if (rc) {
-        return rc;
-    }
-    count_batch(batch, true);
-    rc = warren_publish_async(batch->publisher, message, batch_confirmed, batch, err);
-    if (rc) {
-        count_batch(batch, false);
-    }
-    return rc;
-}
-
-warren_status warren_batch_close(warren_batch *batch, size_t *out_confirmed, warren_error *err)
-{
-    warren_status rc = wait_for_batch(batch, 1, err);
-    if (out_confirmed) {
-        *out_confirmed = batch->confirmed;
-    }
-    (void)pthread_mutex_destroy(&batch->lock);
-    (void)pthread_cond_destroy(&batch->has_room);
-    free(batch);
-    return rc;
-}
-
 /* --- life --- */
+
+size_t wr_front_publisher_window(const warren_publisher *publisher)
+{
+    return (size_t)publisher->settings->publish_window;
+}
 
 warren_status wr_front_publisher_new(warren_publisher **out, struct wr_publisher *publisher,
                                      const struct wr_settings *settings,

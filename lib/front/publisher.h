@@ -19,6 +19,9 @@ warren_status wr_front_publisher_new(warren_publisher **out, struct wr_publisher
  * thread. */
 void wr_front_publisher_pump(warren_publisher *publisher, void (*pump)(void *user), void *user);
 
+/** How many messages may be unconfirmed at once. */
+size_t wr_front_publisher_window(const warren_publisher *publisher);
+
 /** Frees the wrapping only. NULL is fine. */
 void wr_front_publisher_free(warren_publisher *publisher);
 
