@@ -53,7 +53,7 @@ static warren_status wait_for_batch(warren_batch *batch, size_t most, warren_err
 {
     WR_SCOPED_LOCK(&batch->lock);
     while (batch->open >= most) {
-        wait_on(batch->publisher, &batch->has_room, &batch->lock, -1);
+        wr_front_publisher_wait(batch->publisher, &batch->has_room, &batch->lock, -1);
     }
     warren_status rc = batch->error.status;
     if (rc && err) {

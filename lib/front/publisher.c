@@ -52,9 +52,8 @@ static warren_status compose(const warren_publisher *publisher, struct wr_parcel
     return rc;
 }
 
-/* Waits for `cond` under `lock`; a publisher without a thread is driven meanwhile. */
-static void wait_on(const warren_publisher *publisher, pthread_cond_t *cond, pthread_mutex_t *lock,
-                    int64_t timeout_us)
+void wr_front_publisher_wait(const warren_publisher *publisher, pthread_cond_t *cond,
+                             pthread_mutex_t *lock, int64_t timeout_us)
 {
     if (!publisher->pump) {
         (void)wr_cond_wait(cond, lock, timeout_us);
@@ -93,7 +92,7 @@ static void wait_for_room(warren_publisher *publisher, size_t most)
 {
     WR_SCOPED_LOCK(&publisher->lock);
     while (publisher->open >= most) {
-        wait_on(publisher, &publisher->has_room, &publisher->lock, -1);
+        wr_front_publisher_wait(publisher, &publisher->has_room, &publisher->lock, -1);
     }
     publisher->open++;
 }
@@ -176,7 +175,7 @@ static warren_status wait_for_answer(const warren_publisher *publisher, struct w
         WR_SCOPED_LOCK(&wait->lock);
         int64_t left_us = timeout_us;
         while (!wait->has_answer && left_us > 0) {
-            wait_on(publisher, &wait->is_answered, &wait->lock, left_us);
+            wr_front_publisher_wait(publisher, &wait->is_answered, &wait->lock, left_us);
             left_us = until_us - wr_clock_mono_us(publisher->clock);
         }
         if (!wait->has_answer) {

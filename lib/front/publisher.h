@@ -6,6 +6,8 @@
 #ifndef WR_FRONT_PUBLISHER_H
 #define WR_FRONT_PUBLISHER_H
 
+#include <pthread.h>
+
 #include "engine/publisher.h"
 #include "model/settings.h"
 #include "warren/publisher.h"
@@ -21,6 +23,12 @@ void wr_front_publisher_pump(warren_publisher *publisher, void (*pump)(void *use
 
 /** How many messages may be unconfirmed at once. */
 size_t wr_front_publisher_window(const warren_publisher *publisher);
+
+/** Waits for `cond` under `lock`, at most `timeout_us` (< 0: without end); a publisher without a
+ * thread of its own is driven meanwhile, with the lock released. May return early: loop on a
+ * predicate. */
+void wr_front_publisher_wait(const warren_publisher *publisher, pthread_cond_t *cond,
+                             pthread_mutex_t *lock, int64_t timeout_us);
 
 /** Frees the wrapping only. NULL is fine. */
 void wr_front_publisher_free(warren_publisher *publisher);
