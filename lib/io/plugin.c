@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 
@@ -22,9 +23,9 @@ static warren_status check_file(const char *path, warren_error *err)
         return wr_fail(err, errno == ENOENT ? WARREN_NOT_FOUND : WARREN_INVALID, "plugin %s: %s",
                        path, strerror(errno));
     }
-    if (facts.st_mode & (S_IWGRP | S_IWOTH)) {
-        return wr_fail(err, WARREN_INVALID,
-                       "plugin %s may be written by its group or others; want chmod go-w", path);
+    if (wr_file_is_writable_by_others(&facts)) {
+        return wr_fail(err, WARREN_INVALID, "plugin %s may be written by others; want chmod go-w",
+                       path);
     }
     return WARREN_OK;
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "model/settings_read.h"
 
 static bool refuse(struct wr_reader *reader, const char *text)
@@ -24,7 +25,7 @@ static bool check_rights(struct wr_reader *reader, int fd, struct stat *info)
     if (fstat(fd, info) < 0 || !S_ISREG(info->st_mode)) {
         return refuse(reader, "not a regular file");
     }
-    if (info->st_mode & (S_IWGRP | S_IWOTH)) {
+    if (wr_file_is_writable_by_others(info)) {
         return refuse(reader, "others may write this file, so it can't be trusted; chmod go-w it");
     }
     if (info->st_size > (off_t)WR_CONFIG_FILE_MOST) {
