@@ -79,6 +79,16 @@ void wr_deadwalk_wait(struct wr_broker *broker, int64_t deadline_us, struct wr_e
     }
 }
 
+/* Waits a moment; what comes meanwhile is for nobody here. */
+static void pause_walk(const struct wr_deadwalk *walk)
+{
+    struct wr_event event;
+    wr_deadwalk_wait(walk->broker, wr_clock_mono_us(NULL) + RETURN_US, &event);
+    if (event.kind == WR_EVENT_DELIVERY || event.kind == WR_EVENT_RETURNED) {
+        wr_delivery_free(event.delivery);
+    }
+}
+
 static uint64_t block_size(const struct progress *progress)
 {
     if (progress->channel >= CROWDED_CHANNEL) {
@@ -233,10 +243,9 @@ static void await_depth(const struct wr_deadwalk *walk, uint64_t wanted)
 {
     int64_t deadline_us = wr_clock_mono_us(NULL) + walk->patience_us;
     struct wr_depth depth = { 0 };
-    struct wr_event event;
     while (wr_broker_depth(walk->broker, 1, walk->queue, &depth, NULL) == WARREN_OK &&
            depth.messages < wanted && wr_clock_mono_us(NULL) < deadline_us) {
-        wr_deadwalk_wait(walk->broker, wr_clock_mono_us(NULL) + RETURN_US, &event);
+        pause_walk(walk);
     }
 }
 
@@ -263,7 +272,6 @@ static warren_status count_messages(const struct wr_deadwalk *walk, struct wr_de
                                     warren_error *err)
 {
     int64_t deadline_us = wr_clock_mono_us(NULL) + walk->patience_us;
-    struct wr_event event;
     for (;;) {
         warren_status rc = wr_broker_depth(walk->broker, 1, walk->queue, out, err);
         if (rc || !out->consumers) {
@@ -275,7 +283,7 @@ static warren_status count_messages(const struct wr_deadwalk *walk, struct wr_de
                            "try again when that has ended",
                            walk->queue);
         }
-        wr_deadwalk_wait(walk->broker, wr_clock_mono_us(NULL) + RETURN_US, &event);
+        pause_walk(walk);
     }
 }
 
