@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: json-c parses, and this file is stricter than it: json-c 0.16 in its strictest mode still
-// takes single quotes, NaN and Infinity, duplicate names and \u0000, and clamps whole numbers
-// beyond 64 bits. A scan over the text (which is known to be well-formed enough to have been
-// parsed) finds those. Duplicate names show in the count: the text has more names than the tree.
-// json-c's counters aren't atomic, so a tree never leaves its job.
+// takes single quotes, NaN and Infinity, duplicate names, \u0000, half surrogate pairs, control
+// bytes, "-01" and "1.", and clamps whole numbers beyond 64 bits. A scan over the text (which is
+// known to be well-formed enough to have been parsed) finds those. Duplicate names show in the
+// count: the text has more names than the tree. json-c's counters aren't atomic, so a tree never
+// leaves its job.
 #include "model/job.h"
 
 #include <json-c/json.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -19,6 +21,8 @@ struct scan {
     struct wr_slice text;
     size_t at;
     size_t names; /* strings followed by a colon */
+    int depth;
+    int depth_most;
     const char *problem;
 };
 
@@ -28,43 +32,123 @@ static const char *tokener_text(enum json_tokener_error problem)
                                             : json_tokener_error_desc(problem);
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The byte at `at`, NUL behind the end. */
+static char byte_at(const struct scan *scan, size_t at)
+{
+    return at < scan->text.size ? scan->text.data[at] : '\0';
+}
+
+/* The four digits of an escape whose `\u` stands at `at`; -1: there is none. */
+static int unicode_at(const struct scan *scan, size_t at)
+{
+    int value = 0;
+    if (byte_at(scan, at) != '\\' || byte_at(scan, at + 1) != 'u') {
+        return -1;
+    }
+    for (size_t i = at + 2; i < at + 6; i++) {
+        char c = byte_at(scan, i);
+        char low = (char)(c | 0x20);
+        if (!is_digit(c) && (low < 'a' || low > 'f')) {
+            return -1;
+        }
+        value = value * 16 + (is_digit(c) ? c - '0' : low - 'a' + 10);
+    }
+    return value;
+}
+
+/* A backslash and what belongs to it. */
+static void scan_escape(struct scan *scan)
+{
+    int value = unicode_at(scan, scan->at);
+    if (value < 0) {
+        scan->at += 2; /* the parser knows which letters there are */
+        return;
+    }
+    bool is_pair = false;
+    if (value >= 0xd800 && value < 0xdc00) {
+        int second = unicode_at(scan, scan->at + 6);
+        is_pair = second >= 0xdc00 && second < 0xe000;
+    }
+    if (value == 0) {
+        scan->problem = "a string holds \\u0000";
+    } else if (value >= 0xd800 && value < 0xe000 && !is_pair) {
+        scan->problem = "a string holds half of a surrogate pair";
+    }
+    scan->at += is_pair ? 12 : 6;
+}
+
 /* `at` stands behind an opening quote; leaves it behind the closing one. */
 static void scan_string(struct scan *scan)
 {
-    const char *data = scan->text.data;
-    while (scan->at < scan->text.size && data[scan->at] != '"') {
-        if (data[scan->at] == '\\') {
-            if (scan->text.size - scan->at >= 6 && memcmp(data + scan->at, "\\u0000", 6) == 0) {
-                scan->problem = "a string holds \\u0000";
-                return;
-            }
+    while (scan->at < scan->text.size && scan->text.data[scan->at] != '"' && !scan->problem) {
+        if (scan->text.data[scan->at] == '\\') {
+            scan_escape(scan);
+        } else if ((unsigned char)scan->text.data[scan->at] < 0x20) {
+            scan->problem = "a string holds a control byte";
+        } else {
             scan->at++;
         }
-        scan->at++;
     }
     scan->at++;
     size_t next = scan->at;
-    while (next < scan->text.size && strchr(" \t\r\n", data[next]) && data[next]) {
+    while (byte_at(scan, next) && strchr(" \t\r\n", byte_at(scan, next))) {
         next++;
     }
-    if (next < scan->text.size && data[next] == ':') {
-        scan->names++;
-    }
+    scan->names += byte_at(scan, next) == ':' ? 1 : 0;
 }
 
+/* At least one digit; false when there is none. */
+static bool scan_digits(struct scan *scan)
+{
+    size_t start = scan->at;
+    while (is_digit(byte_at(scan, scan->at))) {
+        scan->at++;
+    }
+    return scan->at > start;
+}
+
+/* RFC 8259: a sign, no zero before other digits, digits on both sides of a point, an exponent. */
 static void scan_number(struct scan *scan)
 {
     size_t start = scan->at;
+    scan->at += byte_at(scan, start) == '-' ? 1 : 0;
+    bool has_zero = byte_at(scan, scan->at) == '0';
+    size_t first = scan->at;
+    bool is_good = scan_digits(scan) && !(has_zero && scan->at - first > 1);
     bool is_whole = true;
-    while (scan->at < scan->text.size && strchr("+-.eE0123456789", scan->text.data[scan->at]) &&
-           scan->text.data[scan->at]) {
-        is_whole = is_whole && !strchr(".eE", scan->text.data[scan->at]);
+    if (byte_at(scan, scan->at) == '.') {
+        is_whole = false;
         scan->at++;
+        is_good = scan_digits(scan) && is_good;
+    }
+    if ((byte_at(scan, scan->at) | 0x20) == 'e') {
+        is_whole = false;
+        scan->at++;
+        bool has_sign = byte_at(scan, scan->at) == '+' || byte_at(scan, scan->at) == '-';
+        scan->at += has_sign ? 1 : 0;
+        is_good = scan_digits(scan) && is_good;
     }
     int64_t value;
     struct wr_slice digits = { scan->text.data + start, scan->at - start };
-    if (is_whole && !wr_slice_to_int(digits, &value)) {
+    if (!is_good) {
+        scan->problem = "a number is written wrongly";
+    } else if (is_whole && !wr_slice_to_int(digits, &value)) {
         scan->problem = "a whole number does not fit into 64 bits";
+    }
+}
+
+/* An opening or closing bracket. */
+static void scan_bracket(struct scan *scan)
+{
+    char c = scan->text.data[scan->at++];
+    scan->depth += c == '{' || c == '[' ? 1 : -1;
+    if (scan->depth > scan->depth_most) {
+        scan->problem = "it is nested too deep";
     }
 }
 
@@ -89,9 +173,11 @@ static void scan_all(struct scan *scan)
         if (c == '"') {
             scan->at++;
             scan_string(scan);
-        } else if (c == '-' || (c >= '0' && c <= '9')) {
+        } else if (c == '-' || is_digit(c)) {
             scan_number(scan);
-        } else if (c && strchr("{}[],: \t\r\n", c)) {
+        } else if (c && strchr("{}[]", c)) {
+            scan_bracket(scan);
+        } else if (c && strchr(",: \t\r\n", c)) {
             scan->at++;
         } else {
             scan_word(scan);
@@ -100,18 +186,21 @@ static void scan_all(struct scan *scan)
 }
 
 /* The depth was limited by the parser, so the recursion is too. */
-static size_t count_names(json_object *object)
+static size_t count_names(json_object *object, bool *out_is_finite)
 {
     size_t names = 0;
-    if (json_object_is_type(object, json_type_object)) {
+    if (json_object_is_type(object, json_type_double) &&
+        !isfinite(json_object_get_double(object))) {
+        *out_is_finite = false;
+    } else if (json_object_is_type(object, json_type_object)) {
         json_object_object_foreach(object, name, member)
         {
             (void)name;
-            names += 1 + count_names(member);
+            names += 1 + count_names(member, out_is_finite);
         }
     } else if (json_object_is_type(object, json_type_array)) {
         for (size_t i = 0; i < json_object_array_length(object); i++) {
-            names += count_names(json_object_array_get_idx(object, i));
+            names += count_names(json_object_array_get_idx(object, i), out_is_finite);
         }
     }
     return names;
@@ -123,7 +212,10 @@ static warren_status parse(struct wr_slice body, int depth, json_object **out, w
         return wr_fail(err, WARREN_INVALID, "the body is not JSON: it is %s",
                        body.size ? "too long" : "empty");
     }
-    json_tokener *tokener = json_tokener_new_ex(depth);
+    if (!wr_text_is_utf8(body)) {
+        return wr_fail(err, WARREN_INVALID, "the body is not JSON: it is not UTF-8");
+    }
+    json_tokener *tokener = json_tokener_new_ex(depth + 1); /* it counts the values in it too */
     if (!tokener) {
         return wr_no_memory(err);
     }
@@ -145,16 +237,20 @@ static warren_status parse(struct wr_slice body, int depth, json_object **out, w
     return WARREN_OK;
 }
 
-static warren_status check_strictly(struct wr_slice body, json_object *root, warren_error *err)
+static warren_status check_strictly(struct wr_slice body, json_object *root, int depth,
+                                    warren_error *err)
 {
-    struct scan scan = { .text = body };
+    struct scan scan = { .text = body, .depth_most = depth };
+    bool is_finite = true;
     scan_all(&scan);
-    if (!scan.problem && scan.names != count_names(root)) {
-        return wr_fail(err, WARREN_INVALID, "the body is not strict JSON: a name stands twice");
-    }
     if (scan.problem) {
         return wr_fail(err, WARREN_INVALID, "the body is not strict JSON: %s at byte %zu",
                        scan.problem, scan.at);
+    }
+    bool is_unique = scan.names == count_names(root, &is_finite);
+    if (!is_unique || !is_finite) {
+        return wr_fail(err, WARREN_INVALID, "the body is not strict JSON: %s",
+                       is_unique ? "a number is too large for a double" : "a name stands twice");
     }
     return WARREN_OK;
 }
@@ -177,7 +273,7 @@ warren_status wr_job_check_json(struct warren_job *job, int depth, warren_error 
     if (rc) {
         return rc;
     }
-    rc = check_strictly(job->message->body, root, err);
+    rc = check_strictly(job->message->body, root, depth, err);
     if (rc) {
         json_object_put(root);
         return rc;
