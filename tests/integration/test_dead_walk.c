@@ -81,8 +81,20 @@ static int set_up(void)
     return warren_admin_open(&admin, config, &err) ? 1 : 0;
 }
 
+static void remove_config(void)
+{
+    static const char *const left[] = { "warren.cfg", "queues/a.cfg", "queues", "" };
+    char path[128];
+    *strrchr(config, '/') = '\0';
+    for (size_t i = 0; i < sizeof left / sizeof left[0]; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", config, left[i]);
+        (void)remove(path);
+    }
+}
+
 static int tear_down(void)
 {
+    remove_config();
     warren_admin_close(admin);
     wr_broker_close(broker);
     wr_settings_free(settings);
