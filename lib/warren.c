@@ -270,6 +270,7 @@ static bool stop_parts(warren *w, bool drained)
         wr_publisher_stop(w->publisher, 0);
     }
     if (!wr_pool_stop(w->pool, drained ? -1 : 0)) {
+        wr_pool_abandon(w->pool);
         w->is_abandoned = true;
         return false;
     }

@@ -336,3 +336,10 @@ bool wr_pool_stop(struct wr_pool *pool, int64_t timeout_us)
     free(pool);
     return true;
 }
+
+void wr_pool_abandon(struct wr_pool *pool)
+{
+    for (int i = 0; i < pool->worker_count; i++) {
+        (void)pthread_detach(pool->workers[i].thread.id);
+    }
+}

@@ -62,4 +62,8 @@ void wr_pool_watch(struct wr_pool *pool);
  * pool lives on. True: all have ended and the pool is freed. NULL is fine. */
 bool wr_pool_stop(struct wr_pool *pool, int64_t timeout_us);
 
+/** After a stop that returned false, instead of another one: each thread goes by itself when its
+ * handler returns, and the pool is never freed. */
+void wr_pool_abandon(struct wr_pool *pool);
+
 #endif

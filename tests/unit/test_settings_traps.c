@@ -111,7 +111,9 @@ static bool is_refused(mode_t mode, gid_t group)
     folder_write("queues/10.cfg", ORDERS);
     CU_ASSERT_EQUAL(chown("queues/10.cfg", (uid_t)-1, group), 0);
     CU_ASSERT_EQUAL(chmod("queues/10.cfg", mode), 0);
-    bool refused = !folder_load("warren.cfg");
+    struct wr_settings *settings = folder_load("warren.cfg");
+    bool refused = !settings;
+    wr_settings_free(settings);
     folder_remove();
     if (refused) {
         CU_ASSERT_STRING_EQUAL(wr_text_string(&folder_problems),

@@ -50,8 +50,9 @@ typedef struct warren_stats_data {
 /**
  * Reads the configuration at `config` (a warren.cfg; NULL: the defaults, that is RabbitMQ on
  * localhost, or at the URL in the environment's WARREN_AMQP_URL, and one queue `default` that takes
- * every handled type) and makes a worker of it. Connects to nothing yet. CONFIG: the text lists
- * what is wrong, line by line; nothing was made.
+ * every handled type) and makes a worker of it. The defaults are for a first job: services that
+ * share a broker want a queue each, or one's jobs die in the other as `unknown_type`. Connects to
+ * nothing yet. CONFIG: the text lists what is wrong, line by line; nothing was made.
  */
 WARREN_API warren_status warren_open(warren **out, const char *config, warren_error *err);
 
