@@ -10,6 +10,7 @@
 #include "warren/message.h"
 
 enum { TYPE_MOST = 236, SHORT_MOST = 255, HEADERS_MOST = 64, HEADER_BYTES_MOST = 16384 };
+#define EXPIRES_MOST INT64_C(3153600000000) /* a hundred years */
 
 static warren_status check_short(const char *what, const char *value, warren_error *err)
 {
@@ -59,10 +60,14 @@ static warren_status find_delay(const warren_message *message, const struct wr_c
         return wr_fail(err, WARREN_INVALID,
                        "the message has both delay_ms and at_ms: say one of them");
     }
-    int64_t delay_ms = message->at_ms ? message->at_ms - how->wall_ms : message->delay_ms;
     if (message->delay_ms < 0 || message->at_ms < 0 || message->expires_ms < 0) {
         return wr_fail(err, WARREN_INVALID, "the message has a negative time");
     }
+    if (message->expires_ms > EXPIRES_MOST) {
+        return wr_fail(err, WARREN_INVALID, "message expires_ms is %lld, at most %lld is taken",
+                       (long long)message->expires_ms, (long long)EXPIRES_MOST);
+    }
+    int64_t delay_ms = message->at_ms ? message->at_ms - how->wall_ms : message->delay_ms;
     if (delay_ms > how->delay_max_ms) {
         char most[32];
         return wr_fail(err, WARREN_INVALID,
@@ -86,7 +91,13 @@ static warren_status check_policy(const warren_message *message, const struct wr
         return wr_fail(err, WARREN_INVALID, "message max_attempts is %d, want 1 to %d",
                        message->max_attempts, WR_RETRY_ATTEMPTS_MOST);
     }
-    struct wr_retry_policy policy = { .attempts = 2 };
+    if (message->priority < 0 || message->priority > 255) {
+        return wr_fail(err, WARREN_INVALID, "message priority is %d, want 0 to 255",
+                       message->priority);
+    }
+    enum { ATTEMPTS_LOOKED_AT = 64 }; /* when the type says how many: enough to reach any wait */
+    struct wr_retry_policy policy = { .attempts = message->max_attempts ? message->max_attempts
+                                                                        : ATTEMPTS_LOOKED_AT };
     if (message->backoff && !wr_retry_parse(wr_slice_of(message->backoff), &policy)) {
         return wr_fail(
             err, WARREN_INVALID,
@@ -190,7 +201,7 @@ static void set_properties(struct wr_parcel *parcel, const warren_message *messa
     out->timestamp = (uint64_t)(wall_ms / 1000);
     out->present |= WR_DELIVERY_MODE | WR_TIMESTAMP | WR_HEADERS;
     if (message->priority > 0) {
-        out->priority = (uint8_t)(message->priority > 255 ? 255 : message->priority);
+        out->priority = (uint8_t)message->priority;
         out->present |= WR_PRIORITY;
     }
 }
