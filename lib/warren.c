@@ -149,9 +149,11 @@ static warren_status connect(const warren *w, const struct wr_signals *signals, 
         warren_status rc = wr_broker_open(out, &options, &failure);
         most_us = most_us < RETRY_MOST_US ? most_us : RETRY_MOST_US;
         int64_t wait_us = most_us / 2 + (int64_t)(wr_random() % (uint64_t)most_us) / 2;
-        if (rc != WARREN_UNREACHABLE || wr_clock_mono_us(NULL) + wait_us > until_us) {
+        int64_t left_us = until_us - wr_clock_mono_us(NULL);
+        if (rc != WARREN_UNREACHABLE || left_us <= 0) {
             return rc ? wr_fail(err, rc, "%s", failure.text) : rc;
         }
+        wait_us = wait_us < left_us ? wait_us : left_us; /* the last try is at the very end */
         char why[512];
         wr_log(WR_WARN, "connect.failed", "next_try_ms=%lld error=%s",
                (long long)(wait_us / WR_US_PER_MS), wr_log_quote(why, sizeof why, failure.text));
