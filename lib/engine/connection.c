@@ -12,7 +12,12 @@
 #include "base/log.h"
 #include "base/random.h"
 
-enum { FIRST_TRY_US = 100000, REFUSED_TRY_US = 2000000, LAST_TRY_US = 30000000 };
+enum {
+    FIRST_TRY_US = 100000,
+    REFUSED_TRY_US = 2000000,
+    LAST_TRY_US = 30000000,
+    LASTING_US = 10000000,
+};
 
 static void plan_next_try(struct wr_connection *connection, int64_t now_us, int64_t first_us)
 {
@@ -55,9 +60,14 @@ void wr_connection_adopt(struct wr_connection *connection, struct wr_broker *bro
     const struct wr_server *server = wr_broker_server(broker);
     connection->broker = broker;
     connection->generation++;
-    connection->failures = 0;
+    connection->opened_us = wr_clock_mono_us(connection->options.clock);
     wr_log(WR_INFO, "connection.open", "role=%s generation=%u server=%s version=%s",
            connection->role, connection->generation, server->product, server->version);
+}
+
+void wr_connection_prove(struct wr_connection *connection)
+{
+    connection->failures = 0;
 }
 
 void wr_connection_drop(struct wr_connection *connection, int64_t now_us)
@@ -66,6 +76,9 @@ void wr_connection_drop(struct wr_connection *connection, int64_t now_us)
         wr_broker_cut(connection->broker);
         wr_broker_close(connection->broker);
         connection->broker = NULL;
+        if (now_us - connection->opened_us >= LASTING_US) {
+            wr_connection_prove(connection);
+        }
         plan_next_try(connection, now_us, FIRST_TRY_US);
     }
 }

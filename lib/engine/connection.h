@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A connection that comes back: opens a broker, notices that it is gone, and tries again with
- * exponential backoff and full jitter. Each opening is a new generation.
+ * exponential backoff and full jitter. Each opening is a new generation. The backoff starts anew
+ * only once a connection has been of use: a broker that takes it and ends it again is asked ever
+ * less often too.
  *
  * Threads: owned by one thread (consumer or publisher).
  */
@@ -16,7 +18,8 @@ struct wr_connection {
     const char *role;         /* for log lines: "consumer", "publisher" */
     struct wr_broker *broker; /* NULL: down */
     uint32_t generation;      /* counts openings */
-    int failures;             /* tries in a row that failed */
+    int failures;             /* tries in a row that failed, or were of no use */
+    int64_t opened_us;
     int64_t next_try_us;
 };
 
@@ -29,6 +32,10 @@ warren_status wr_connection_open(struct wr_connection *connection, int64_t now_u
 
 /** Takes a broker that is open already. */
 void wr_connection_adopt(struct wr_connection *connection, struct wr_broker *broker);
+
+/** Says that the connection was of use: when it breaks, the first next try comes soon. One that
+ * lasted for ten seconds was of use anyway. */
+void wr_connection_prove(struct wr_connection *connection);
 
 /** Drops the broker without a word (it is gone, or can't be trusted any more) and plans the next
  * try. */

@@ -190,6 +190,7 @@ static void send_waiting(struct wr_publisher *publisher, int64_t now_us)
 static void resolve(struct wr_publisher *publisher, const struct wr_event *event, int64_t now_us)
 {
     struct wr_list answered = { 0 };
+    wr_connection_prove(&publisher->connection);
     wr_window_resolve(&publisher->window, event->tag, event->multiple, &answered);
     for (struct wr_link *link; (link = wr_list_take(&answered));) {
         struct wr_request *request = WR_OF(link, struct wr_request, link);
