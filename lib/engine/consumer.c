@@ -8,8 +8,8 @@
 //
 // A job is born in `take_delivery` and freed in `take_settled`. Each connect is a generation: a job
 // that comes home from an older one is dropped, since the broker has given it to somebody else by
-// then. A drain cancels the consumers, gives back what has not started, and is over when no job is
-// out.
+// then, and one that has not started when its connection breaks is dropped at once. A drain cancels
+// the consumers, gives back what has not started, and is over when no job is out.
 #include "engine/consumer.h"
 
 #include <stdlib.h>
@@ -60,6 +60,18 @@ static void free_job(struct wr_consumer *consumer, struct warren_job *job)
     wr_job_free(job);
 }
 
+/* What has not started goes with its connection: the broker gives it to somebody else, and running
+ * it too would double it for certain. */
+static void forget_unstarted(struct wr_consumer *consumer)
+{
+    struct wr_list unstarted = wr_pool_take_back(consumer->pool);
+    wr_list_append(&unstarted, &consumer->batch);
+    for (struct wr_link *link; (link = wr_list_take(&unstarted));) {
+        wr_count(&consumer->options.counters->given_back);
+        free_job(consumer, WR_OF(link, struct warren_job, link));
+    }
+}
+
 static void lose_connection(struct wr_consumer *consumer, int64_t now_us, const char *why)
 {
     char quoted[300];
@@ -71,6 +83,7 @@ static void lose_connection(struct wr_consumer *consumer, int64_t now_us, const 
         wr_acks_done(&consumer->options.sources[i].acks);
         consumer->options.sources[i].is_consuming = false;
     }
+    forget_unstarted(consumer);
 }
 
 static warren_status subscribe(struct wr_consumer *consumer, struct wr_source *source,
@@ -103,6 +116,7 @@ warren_status wr_consumer_subscribe(struct wr_consumer *consumer, warren_error *
             return wr_wrap(err, rc, "cannot consume from queue %s", source->name);
         }
     }
+    wr_connection_prove(&consumer->connection);
     wr_count(&consumer->options.counters->connections);
     atomic_store(&consumer->is_ready, true);
     return WARREN_OK;
@@ -448,6 +462,7 @@ void wr_consumer_stop(struct wr_consumer *consumer)
     atomic_store(&consumer->stops, true);
     wr_mailbox_poke(&consumer->settled);
     wr_thread_join(&consumer->thread);
+    take_settled(consumer, 0); /* what came after the last round is acknowledged too */
     (void)flush_acks(consumer, INT64_MAX / 2);
     wr_connection_close(&consumer->connection);
     for (size_t i = 0; i < consumer->options.source_count; i++) {
