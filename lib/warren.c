@@ -2,10 +2,9 @@
 // DESIGN: the only file that knows all parts. A worker is started in the order in which the parts
 // need each other, and stopped in reverse, as a drain:
 //
-//     settings ─▶ roster ─▶ broker ─▶ topology ─▶ publisher ─▶ consumer ─▶ pool ─▶ runner ─▶
-//     threads drain: take no more, give back what has not started ─▶ wait for running jobs and
-//     their confirms
-//            ─▶ consumer ─▶ publisher ─▶ pool
+//     start: settings ─▶ roster ─▶ broker ─▶ topology ─▶ consumer ─▶ publisher ─▶ pool ─▶ threads
+//     stop:  take no more, give back what has not started
+//            ─▶ wait for running jobs and their confirms ─▶ consumer ─▶ publisher ─▶ pool
 //
 // If a handler still runs when the time is up, its job stays unacknowledged (the broker gives it to
 // another worker), and nothing that it may touch is freed: the worker is abandoned, which costs

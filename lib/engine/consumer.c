@@ -3,10 +3,10 @@
 // socket has, hands the new jobs over as one batch, takes settled jobs from the mailbox, and sends
 // the acknowledgements that have become possible.
 //
-//     broker ──next──▶ decode ──▶ batch ──▶ pool           runner ──settle──mailbox──▶ ack window
-//     ──▶ broker
+//     broker ──next──▶ decode ──▶ batch ──▶ pool ──▶ runner
+//     broker ◀── ack window ◀──mailbox── settle ◀───────┘
 //
-// A job is born in `take_delivery` and freed in `take_settled`. Each connect is a generation: a job
+// A job is born in `take_delivery` and freed in `free_job`. Each connect is a generation: a job
 // that comes home from an older one is dropped, since the broker has given it to somebody else by
 // then, and one that has not started when its connection breaks is dropped at once. A drain cancels
 // the consumers, gives back what has not started, and is over when no job is out.

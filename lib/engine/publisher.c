@@ -3,9 +3,10 @@
 // to `waiting`, from there into the window when it is sent, and out of it with the broker's word.
 //
 //     submit ──mailbox──▶ waiting ──publish──▶ window ──ack──▶ done(OK)
-//                            ▲                   │ return, nack: done(UNROUTABLE, NACKED), or later
-//                            again if it insists └── connection lost ┘ sent again, with the same
-//                            message id
+//                            ▲                   │
+//                            │                   ├── return, nack ──▶ done(UNROUTABLE, NACKED),
+//                            │                   │                    or later again if it insists
+//                            └─ connection lost ─┘ sent again, with the same message id
 //
 // A request that insists is a job's way on (retry, dead letter): it is repeated with a growing wait
 // until the broker has it, since giving up would mean to lose the job or to run it in a tight loop.
