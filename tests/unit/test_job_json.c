@@ -8,7 +8,9 @@
 #include "model/job.h"
 
 static struct wr_queue_settings queue = { .name = (char *)"q" };
-static const struct wr_settings settings = { .headers_most = 64, .headers_bytes = 16384 };
+static const struct wr_settings settings = { .headers_most = 64,
+                                             .headers_bytes = 16384,
+                                             .body_most = 1 << 20 };
 static const struct wr_job_rules rules = { &settings, &queue, { "warren.jobs", 11 } };
 static struct wr_message message;
 static warren_error err;
