@@ -123,8 +123,12 @@ warren_status wr_bookkeeping_read(struct wr_table headers, struct wr_bookkeeping
     warren_status first = WARREN_OK;
     struct wr_field field;
     for (size_t offset = 0; wr_table_next(headers, &offset, &field);) {
-        if (wr_header_find(field.name)) {
-            out->own_bytes += field.entry.size;
+        const struct wr_header_row *row = wr_header_find(field.name);
+        bool is_carried = row ? !row->is_rewritten
+                              : wr_slice_is(field.name, "CC") || wr_slice_is(field.name, "BCC");
+        out->carried_bytes += is_carried ? field.entry.size : 0;
+        out->own_bytes += row && !is_carried ? field.entry.size : 0;
+        if (row) {
             warren_status rc = read_own(&field, out, first ? NULL : err);
             first = first ? first : rc;
         } else if (!wr_strip_is_broker_header(field.name)) {

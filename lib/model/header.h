@@ -60,7 +60,9 @@ struct wr_bookkeeping {
     struct wr_table errors; /* members of the array */
     size_t foreign_count;   /* headers that are neither Warren's nor the broker's */
     size_t foreign_bytes;
-    size_t own_bytes;
+    size_t
+        carried_bytes; /* a sender's, in a header of Warren's: x-warren-type; CC, kept as another */
+    size_t own_bytes;  /* what Warren writes anew at each hop */
 };
 
 /** Reads them; the headers must have passed wr_table_check. INVALID names the header that is of

@@ -15,7 +15,7 @@
 #include "base/random.h"
 #include "model/uuid.h"
 
-enum { TEXT_MOST = 500, OWN_HEADERS_MOST = 8192 + 512, TABLE_DEPTH = 8 };
+enum { TEXT_MOST = 500, OWN_HEADERS_MOST = 8192 + 512, CARRIED_SLACK = 512, TABLE_DEPTH = 8 };
 
 struct kept_string {
     struct wr_link link;
@@ -36,6 +36,20 @@ const char *wr_job_keep(struct warren_job *job, struct wr_slice slice)
     return kept->text;
 }
 
+/* Escapes make a text longer; the history has room for so much. */
+static void cut_text(struct wr_text *text)
+{
+    if (text->size <= TEXT_MOST) {
+        return;
+    }
+    size_t end = TEXT_MOST - 3;
+    while (end && ((unsigned char)text->data[end] & 0xC0) == 0x80) {
+        end--;
+    }
+    text->size = end;
+    wr_text_add_string(text, "...");
+}
+
 void wr_job_say(struct warren_job *job, const char *format, va_list args)
 {
     char raw[TEXT_MOST + 1];
@@ -49,6 +63,7 @@ void wr_job_say(struct warren_job *job, const char *format, va_list args)
         wr_text_add(&text, said.data, said.size);
     } else {
         wr_text_add_json(&text, said);
+        cut_text(&text);
     }
     free(job->text);
     job->text = wr_text_take(&text);
@@ -84,10 +99,12 @@ static void check_headers(struct warren_job *job, const struct wr_settings *sett
         wr_job_condemn(job, "headers_too_large", "%zu headers, at most %d are taken",
                        books->foreign_count, settings->headers_most);
     }
-    if (books->foreign_bytes > (size_t)settings->headers_bytes ||
+    size_t most = (size_t)settings->headers_bytes; /* CC and such get longer names on their way */
+    if (books->foreign_bytes > most || books->carried_bytes > most + CARRIED_SLACK ||
         books->own_bytes > OWN_HEADERS_MOST) {
         wr_job_condemn(job, "headers_too_large", "%zu bytes of headers, at most %lld are taken",
-                       books->foreign_bytes + books->own_bytes, (long long)settings->headers_bytes);
+                       books->foreign_bytes + books->carried_bytes + books->own_bytes,
+                       (long long)settings->headers_bytes);
     }
 }
 

@@ -233,6 +233,25 @@ static void an_expiration_neither_hurries_a_retry_nor_is_lost(void)
     story_close(&story);
 }
 
+static void a_long_list_of_copies_survives_all_retries(void)
+{
+    static char names[12000];
+    struct wr_text headers = { 0 };
+    open_story("retry: { attempts = 3; jitter = 0.0; };");
+    story.act = story_retry;
+    memset(names, 'x', sizeof names);
+    wr_table_add_string(&headers, "CC", (struct wr_slice){ names, sizeof names });
+    struct wr_message message = foreign("a", "x");
+    message.present = WR_HEADERS;
+    message.headers = (struct wr_table){ headers.data, headers.size };
+    CU_ASSERT(story_send(&story, &message));
+    CU_ASSERT_EQUAL(story_advance(&story, 3000), 3);
+    CU_ASSERT_STRING_EQUAL(reason(), "failed");
+    CU_ASSERT_PTR_NOT_NULL(strstr(story.test->letter.data.headers_json, "\"x-warren-cc\":\"xxx"));
+    wr_text_done(&headers);
+    story_close(&story);
+}
+
 static void a_copied_x_death_and_cc_send_a_retry_nowhere_else(void)
 {
     struct wr_text headers = { 0 };
@@ -277,6 +296,7 @@ int main(void)
     CU_ADD_TEST(suite, an_oversized_body_goes_to_the_dead_queue_unread_and_work_goes_on);
     CU_ADD_TEST(suite, a_strangers_message_is_retried_with_all_that_it_had);
     CU_ADD_TEST(suite, an_expiration_neither_hurries_a_retry_nor_is_lost);
+    CU_ADD_TEST(suite, a_long_list_of_copies_survives_all_retries);
     CU_ADD_TEST(suite, a_copied_x_death_and_cc_send_a_retry_nowhere_else);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();

@@ -227,6 +227,10 @@ static void what_a_handler_says_is_cut_and_made_utf8(void)
     CU_ASSERT_EQUAL(warren_dead(job, "bad \xff byte"), WARREN_DEAD);
     CU_ASSERT(wr_text_is_utf8(wr_slice_of(job->text)));
     CU_ASSERT_PTR_NOT_NULL(strstr(job->text, " byte"));
+    memset(large, '\xff', sizeof large - 1);
+    CU_ASSERT_EQUAL(warren_retry(job, "%s", large), WARREN_RETRY);
+    CU_ASSERT(strlen(job->text) >= 490 && strlen(job->text) <= 500);
+    CU_ASSERT(wr_text_is_utf8(wr_slice_of(job->text)));
     for (size_t i = 0; i < sizeof large - 2; i += 2) {
         memcpy(large + i, "\xc3\xa9", 2);
     }
