@@ -119,6 +119,13 @@ static bool is_reserved(const char *name)
     return strncmp(name, "x-warren-", 9) == 0 || strncmp(name, "x-death", 7) == 0;
 }
 
+/* The broker reads these two as lists of further keys, and closes the channel over anything else: one
+ * such message would hold up all others of its publisher. */
+static bool must_be_list(const char *name)
+{
+    return strcmp(name, "CC") == 0 || strcmp(name, "BCC") == 0;
+}
+
 static warren_status add_headers(struct wr_text *out, const warren_message *message,
                                  warren_error *err)
 {
@@ -135,6 +142,11 @@ static warren_status add_headers(struct wr_text *out, const warren_message *mess
         if (is_reserved(header->name)) {
             return wr_fail(err, WARREN_INVALID,
                            "header %s: names that start with x-warren- or x-death are reserved",
+                           header->name);
+        }
+        if (must_be_list(header->name)) {
+            return wr_fail(err, WARREN_INVALID,
+                           "header %s: RabbitMQ wants a list in it; publish once for each type",
                            header->name);
         }
         if (header->value) {
@@ -183,7 +195,8 @@ static void set_properties(struct wr_parcel *parcel, const warren_message *messa
 {
     struct wr_message *out = &parcel->message;
     const char *body = message->body ? message->body : "";
-    out->body = (struct wr_slice){ body, message->body_size ? message->body_size : strlen(body) };
+    size_t size = message->body && message->body_size ? message->body_size : strlen(body);
+    out->body = (struct wr_slice){ body, size };
     bool looks_like_json = out->body.size && (body[0] == '{' || body[0] == '[');
     const char *guess = looks_like_json ? "application/json" : NULL;
     set_string(out, WR_CONTENT_TYPE, &out->content_type,

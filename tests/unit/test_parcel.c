@@ -78,6 +78,13 @@ static void a_plain_message_gets_id_persistence_and_its_route(void)
     wr_parcel_done(&parcel);
 }
 
+static void no_body_is_an_empty_body_whatever_its_size_says(void)
+{
+    CU_ASSERT_EQUAL_FATAL(compose((warren_message){ .type = "a", .body_size = 900 }), WARREN_OK);
+    CU_ASSERT_EQUAL(parcel.message.body.size, 0);
+    wr_parcel_done(&parcel);
+}
+
 static void everything_that_a_message_says_is_in_it(void)
 {
     const warren_header headers[] = { { .name = "tenant", .value = "x" },
@@ -184,6 +191,10 @@ static void wrong_headers_are_refused_one_by_one(void)
     CU_ASSERT(refuses(message, "reserved"));
     header.name = "x-death";
     CU_ASSERT(refuses(message, "reserved"));
+    header.name = "CC"; /* the broker wants a list in it, and closes the channel over a string */
+    CU_ASSERT(refuses(message, "list"));
+    header.name = "BCC";
+    CU_ASSERT(refuses(message, "list"));
     header = (warren_header){ .name = "large", .value = large };
     CU_ASSERT(refuses(message, "16384"));
     message.header_count = 65;
@@ -480,6 +491,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("parcel", NULL, NULL);
     CU_ADD_TEST(suite, a_plain_message_gets_id_persistence_and_its_route);
+    CU_ADD_TEST(suite, no_body_is_an_empty_body_whatever_its_size_says);
     CU_ADD_TEST(suite, everything_that_a_message_says_is_in_it);
     CU_ADD_TEST(suite, a_delay_enters_the_ladder_and_is_written_down);
     CU_ADD_TEST(suite, wrong_messages_are_refused_one_by_one);

@@ -15,7 +15,8 @@
 extern "C" {
 #endif
 
-/** A header of a message. Names that start with `x-warren-` or `x-death` are refused. */
+/** A header of a message. Names that start with `x-warren-` or `x-death` are refused, and so are `CC`
+ * and `BCC`. */
 typedef struct warren_header {
     const char *name;
     const char *value; /**< a string; NULL: `number` is sent instead */
