@@ -341,5 +341,6 @@ void wr_pool_abandon(struct wr_pool *pool)
 {
     for (int i = 0; i < pool->worker_count; i++) {
         (void)pthread_detach(pool->workers[i].thread.id);
+        pool->workers[i].thread.started = false; /* nobody joins it */
     }
 }
