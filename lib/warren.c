@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -37,6 +38,7 @@ warren_status warren_open(warren **out, const char *config, warren_error *err)
         free(w);
         return rc;
     }
+    (void)pthread_mutex_init(&w->look_lock, NULL);
     char host[64] = "localhost";
     (void)gethostname(host, sizeof host - 1);
     (void)snprintf(w->name, sizeof w->name, "%s-%d", host, (int)getpid());
@@ -259,6 +261,35 @@ static void abandon_waiting(warren *w)
     }
 }
 
+/* What the parts say of themselves, for warren_stats. */
+static void read_parts(const warren *w, warren_stats_data *out)
+{
+    struct wr_pool_counts pool = wr_pool_counts(w->pool);
+    out->running = (uint32_t)pool.running;
+    out->overruns = pool.overruns;
+    out->lane_waits = pool.lane_waits;
+    out->draining = atomic_load(wr_pool_drains(w->pool));
+    out->ready = wr_consumer_is_ready(w->consumer);
+    out->forward_retries = wr_publisher_repeats(w->publisher);
+}
+
+static void show_parts(warren *w)
+{
+    WR_SCOPED_LOCK(&w->look_lock);
+    w->has_parts = true;
+}
+
+/* From here on nobody looks at them; their last word is kept. */
+static void hide_parts(warren *w)
+{
+    WR_SCOPED_LOCK(&w->look_lock);
+    if (w->has_parts) {
+        read_parts(w, &w->last);
+        w->last.ready = false;
+        w->has_parts = false;
+    }
+}
+
 /* Frees the parts, if no handler runs any more. After a drain none does: all jobs are home, and
  * their threads are at most on their last few instructions. */
 static bool stop_parts(warren *w, bool drained)
@@ -270,7 +301,12 @@ static bool stop_parts(warren *w, bool drained)
     if (w->publisher) {
         wr_publisher_stop(w->publisher, 0);
     }
+    bool was_shown = w->has_parts; /* only this thread changes it */
+    hide_parts(w);
     if (!wr_pool_stop(w->pool, drained ? -1 : 0)) {
+        if (was_shown) {
+            show_parts(w);
+        }
         wr_pool_abandon(w->pool);
         w->is_abandoned = true;
         return false;
@@ -296,6 +332,7 @@ warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warre
         (void)stop_parts(w, true);
         return rc;
     }
+    show_parts(w);
     wr_log(WR_INFO, "worker.start", "name=%s threads=%d queues=%zu types=%zu", w->name,
            w->roster.threads, w->roster.source_count, w->roster.lane_count);
     return WARREN_OK;
@@ -329,7 +366,9 @@ warren_status warren_stop(warren *w, int64_t timeout_ms, warren_error *err)
     if (w->state != WR_WORKER_RUNNING) {
         return wr_fail(err, WARREN_STATE, "the worker does not run");
     }
+    static const int64_t most_ms = INT64_C(86400000) * 36500; /* for ever, without an overflow */
     int64_t wait_ms = timeout_ms < 0 ? w->settings->drain_timeout_ms : timeout_ms;
+    wait_ms = wait_ms < most_ms ? wait_ms : most_ms;
     wr_consumer_drain(w->consumer);
     bool drained = wr_consumer_wait_drained(w->consumer, wait_ms * WR_US_PER_MS);
     return end(w, drained, err);
@@ -394,10 +433,25 @@ void warren_close(warren *w)
     wr_roster_done(&w->roster);
     wr_topology_free(w->topology);
     wr_settings_free(w->settings);
+    (void)pthread_mutex_destroy(&w->look_lock);
     free(w);
 }
 
 /* --- looking --- */
+
+/* Of the parts while they are there, else what they said last. */
+static void look_at_parts(const warren *w, warren_stats_data *out)
+{
+    WR_SCOPED_LOCK((pthread_mutex_t *)(uintptr_t)&w->look_lock);
+    if (w->has_parts) {
+        read_parts(w, out);
+        return;
+    }
+    out->draining = w->last.draining;
+    out->overruns = w->last.overruns;
+    out->lane_waits = w->last.lane_waits;
+    out->forward_retries = w->last.forward_retries;
+}
 
 void warren_stats(const warren *w, warren_stats_data *out)
 {
@@ -413,17 +467,7 @@ void warren_stats(const warren *w, warren_stats_data *out)
                                 .stale = wr_counted(&counters->stale),
                                 .connections = wr_counted(&counters->connections),
                                 .in_flight = (uint32_t)wr_counted(&counters->in_flight) };
-    if (w->pool) {
-        struct wr_pool_counts pool = wr_pool_counts(w->pool);
-        stats.running = (uint32_t)pool.running;
-        stats.overruns = pool.overruns;
-        stats.lane_waits = pool.lane_waits;
-        stats.draining = atomic_load(wr_pool_drains(w->pool));
-    }
-    if (w->consumer && w->publisher) {
-        stats.ready = wr_consumer_is_ready(w->consumer);
-        stats.forward_retries = wr_publisher_repeats(w->publisher);
-    }
+    look_at_parts(w, &stats);
     size_t size = out->size < sizeof stats ? out->size : sizeof stats;
     stats.size = size;
     memcpy(out, &stats, size);

@@ -6,6 +6,8 @@
 #ifndef WR_FRONT_WORKER_H
 #define WR_FRONT_WORKER_H
 
+#include <pthread.h>
+
 #include "engine/consumer.h"
 #include "engine/roster.h"
 #include "front/publisher.h"
@@ -37,6 +39,10 @@ struct warren {
     struct wr_consumer *consumer;
     struct wr_pool *pool;
     struct wr_runner runner;
+    /* Under the lock: warren_stats may be called by any thread while another starts or stops. */
+    pthread_mutex_t look_lock;
+    bool has_parts;         /* pool, consumer and publisher may be looked at */
+    warren_stats_data last; /* what they said at their end */
 };
 
 /** Starts; `signals` (may be NULL) ends the wait for a broker: then STATE with an empty text. */

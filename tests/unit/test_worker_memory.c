@@ -208,6 +208,16 @@ static void a_stop_waits_for_running_jobs_and_gives_back_the_rest(void)
     end();
 }
 
+static void *open_gate_on_cancel(void *user)
+{
+    int64_t until_us = wr_clock_mono_us(NULL) + DEADLINE_US;
+    while (!atomic_load(&saw_cancel) && wr_clock_mono_us(NULL) < until_us) {
+        (void)sched_yield();
+    }
+    atomic_store(&gate_is_open, true);
+    return user;
+}
+
 static void a_stop_says_when_handlers_still_run_and_their_jobs_stay(void)
 {
     begin("", "{ type = \"a\"; concurrency = 1; }");
@@ -244,6 +254,55 @@ static void a_worker_starts_and_stops_again_and_again(void)
     }
 }
 
+static void *look(void *user)
+{
+    warren_stats_data data = { .size = sizeof data };
+    uint64_t done = 0;
+    while (!atomic_load((atomic_bool *)user)) {
+        warren_stats(worker, &data);
+        CU_ASSERT(data.done >= done);
+        done = data.done;
+        (void)sched_yield();
+    }
+    return NULL;
+}
+
+static void anyone_may_look_while_a_worker_starts_and_stops(void)
+{
+    for (int i = 0; i < 20; i++) {
+        struct wr_thread looker = { 0 };
+        atomic_bool is_over = false;
+        begin("", "{ type = \"a\"; concurrency = 4; }");
+        handle("a", work, 0);
+        CU_ASSERT_EQUAL_FATAL(wr_thread_start(&looker, "looker", WR_STACK_IO, look, &is_over, &err),
+                              WARREN_OK);
+        CU_ASSERT_EQUAL(warren_start(worker, &err), WARREN_OK);
+        publish("a", 1);
+        CU_ASSERT_EQUAL(warren_stop(worker, 5000, &err), WARREN_OK);
+        CU_ASSERT(stats().draining); /* what the parts said last */
+        atomic_store(&is_over, true);
+        wr_thread_join(&looker);
+        end();
+    }
+}
+
+static void a_stop_may_wait_for_ever(void)
+{
+    begin("", "{ type = \"a\"; concurrency = 1; }");
+    handle("a", wait_at_gate, 0);
+    CU_ASSERT_EQUAL_FATAL(warren_start(worker, &err), WARREN_OK);
+    publish_safely("a");
+    CU_ASSERT(wait_until_ran(1));
+    struct wr_thread opener = { 0 };
+    CU_ASSERT_EQUAL_FATAL(
+        wr_thread_start(&opener, "opener", WR_STACK_IO, open_gate_on_cancel, NULL, &err),
+        WARREN_OK);
+    CU_ASSERT_EQUAL(warren_stop(worker, INT64_MAX, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(stats().done, 1);
+    wr_thread_join(&opener);
+    end();
+}
+
 static void no_broker_within_connect_wait_is_said(void)
 {
     begin("", "{ type = \"a\"; }");
@@ -264,6 +323,8 @@ int main(void)
     CU_ADD_TEST(suite, a_stop_waits_for_running_jobs_and_gives_back_the_rest);
     CU_ADD_TEST(suite, a_stop_says_when_handlers_still_run_and_their_jobs_stay);
     CU_ADD_TEST(suite, a_worker_starts_and_stops_again_and_again);
+    CU_ADD_TEST(suite, anyone_may_look_while_a_worker_starts_and_stops);
+    CU_ADD_TEST(suite, a_stop_may_wait_for_ever);
     CU_ADD_TEST(suite, no_broker_within_connect_wait_is_said);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();

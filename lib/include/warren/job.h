@@ -137,8 +137,8 @@ WARREN_API bool warren_job_bool(warren_job *job, const char *path, bool fallback
 /**
  * Publishes a message on the worker's connection: confirmed before this job is acknowledged.
  * Returns at once; if the broker does not confirm it, this job is retried instead of done. The
- * message is copied. INVALID: the message is wrong (text in `err`); NO_MEMORY; CLOSED: the worker
- * has stopped.
+ * message is copied. INVALID: the message is wrong (text in `err`); NO_MEMORY; STATE: the handler
+ * is run by warren_test_call.
  */
 WARREN_API warren_status warren_job_publish(warren_job *job, const warren_message *message,
                                             warren_error *err);

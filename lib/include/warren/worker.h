@@ -94,8 +94,8 @@ WARREN_API void warren_close(warren *w);
 /** Counts of this worker. Any thread, at any time between start and close. */
 WARREN_API void warren_stats(const warren *w, warren_stats_data *out);
 
-/** The worker's own publisher, for messages from outside a handler. Borrowed; after the start. Any
- * thread. */
+/** The worker's own publisher, for messages from outside a handler. Borrowed: from the start until
+ * warren_stop, warren_close or the end of warren_run; NULL before and after. Any thread. */
 WARREN_API warren_publisher *warren_worker_publisher(warren *w);
 
 /** Receives the library's log lines: `level` 0 error … 3 debug, a stable event name, and key=value
