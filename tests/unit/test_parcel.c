@@ -467,7 +467,7 @@ static void headers_that_leave_no_room_are_cut_and_it_is_said(void)
     int64_t count = 0;
     memset(large, 'x', sizeof large);
     for (int i = 0; i < 7; i++) {
-        char name[8];
+        char name[16];
         (void)snprintf(name, sizeof name, "h%d", i);
         wr_table_add_string(&headers, name, (struct wr_slice){ large, sizeof large });
     }
@@ -476,7 +476,7 @@ static void headers_that_leave_no_room_are_cut_and_it_is_said(void)
     forward(WR_FORWARD_DEAD, job->text);
     CU_ASSERT(parcel.message.headers.size <= 131072 - 16384);
     for (int i = 0; i < 7; i++) {
-        char name[8];
+        char name[16];
         (void)snprintf(name, sizeof name, "h%d", i);
         count += has_header(name);
     }
