@@ -23,7 +23,12 @@
 #include "front/worker.h"
 #include "warren/warren.h"
 
-enum { TOPOLOGY_CHANNEL = 2047, RETRY_FIRST_US = 100000, RETRY_MOST_US = 5000000 };
+enum {
+    TOPOLOGY_CHANNEL = 2047,
+    RETRY_FIRST_US = 100000,
+    RETRY_MOST_US = 5000000,
+    GRACE_US = 1000000
+};
 
 /* --- before the start --- */
 
@@ -291,15 +296,17 @@ static void hide_parts(warren *w)
 }
 
 /* Frees the parts, if no handler runs any more. After a drain none does: all jobs are home, and
- * their threads are at most on their last few instructions. */
-static bool stop_parts(warren *w, bool drained)
+ * their threads are at most on their last few instructions. What was published beside them has
+ * until `until_us` to be confirmed, and not much longer than a confirm takes. */
+static bool stop_parts(warren *w, bool drained, int64_t until_us)
 {
     if (w->consumer) {
         wr_consumer_stop(w->consumer);
     }
     abandon_waiting(w);
     if (w->publisher) {
-        wr_publisher_stop(w->publisher, 0);
+        int64_t left_us = drained ? until_us - wr_clock_mono_us(NULL) : 0;
+        wr_publisher_stop(w->publisher, left_us < GRACE_US ? left_us : GRACE_US);
     }
     bool was_shown = w->has_parts; /* only this thread changes it */
     hide_parts(w);
@@ -329,7 +336,7 @@ warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warre
     warren_status rc = start_parts(w, signals, err);
     w->state = rc ? WR_WORKER_STOPPED : WR_WORKER_RUNNING;
     if (rc) {
-        (void)stop_parts(w, true);
+        (void)stop_parts(w, true, 0);
         return rc;
     }
     show_parts(w);
@@ -345,9 +352,9 @@ warren_status warren_start(warren *w, warren_error *err)
 
 /* --- the stop --- */
 
-static warren_status end(warren *w, bool drained, warren_error *err)
+static warren_status end(warren *w, bool drained, int64_t until_us, warren_error *err)
 {
-    bool all_ended = stop_parts(w, drained);
+    bool all_ended = stop_parts(w, drained, until_us);
     w->state = WR_WORKER_STOPPED;
     wr_log(WR_INFO, "worker.stop", "drained=%d done=%llu retried=%llu dead=%llu given_back=%llu",
            drained, (unsigned long long)wr_counted(&w->counters.done),
@@ -369,9 +376,10 @@ warren_status warren_stop(warren *w, int64_t timeout_ms, warren_error *err)
     static const int64_t most_ms = INT64_C(86400000) * 36500; /* for ever, without an overflow */
     int64_t wait_ms = timeout_ms < 0 ? w->settings->drain_timeout_ms : timeout_ms;
     wait_ms = wait_ms < most_ms ? wait_ms : most_ms;
+    int64_t until_us = wr_clock_mono_us(NULL) + wait_ms * WR_US_PER_MS;
     wr_consumer_drain(w->consumer);
     bool drained = wr_consumer_wait_drained(w->consumer, wait_ms * WR_US_PER_MS);
-    return end(w, drained, err);
+    return end(w, drained, until_us, err);
 }
 
 /* Drains under the eyes of a second signal, which ends the process. */
@@ -388,7 +396,7 @@ static warren_status drain(warren *w, const struct wr_signals *signals, warren_e
         }
         drained = wr_consumer_wait_drained(w->consumer, LOOK_EVERY_US);
     }
-    warren_status rc = end(w, drained, err);
+    warren_status rc = end(w, drained, until_us, err);
     return rc == WARREN_TIMEOUT ? WARREN_OK
                                 : rc; /* not an error of the worker: the broker has the jobs */
 }

@@ -303,6 +303,21 @@ static void a_stop_may_wait_for_ever(void)
     end();
 }
 
+static void a_stop_right_after_a_publish_loses_no_message(void)
+{
+    for (int i = 0; i < 40; i++) {
+        begin("", "{ type = \"a\"; }");
+        handle("a", work, 0);
+        CU_ASSERT_EQUAL_FATAL(warren_start(worker, &err), WARREN_OK);
+        for (int n = 1; n <= 250; n++) {
+            publish("a", 7 * n + 1);
+        }
+        CU_ASSERT_EQUAL(warren_stop(worker, 5000, &err), WARREN_OK);
+        CU_ASSERT_EQUAL(messages_in("q") + stats().done, 250);
+        end();
+    }
+}
+
 static void no_broker_within_connect_wait_is_said(void)
 {
     begin("", "{ type = \"a\"; }");
@@ -325,6 +340,7 @@ int main(void)
     CU_ADD_TEST(suite, a_worker_starts_and_stops_again_and_again);
     CU_ADD_TEST(suite, anyone_may_look_while_a_worker_starts_and_stops);
     CU_ADD_TEST(suite, a_stop_may_wait_for_ever);
+    CU_ADD_TEST(suite, a_stop_right_after_a_publish_loses_no_message);
     CU_ADD_TEST(suite, no_broker_within_connect_wait_is_said);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
