@@ -27,6 +27,7 @@
 #include "engine/window.h"
 
 enum { CHANNEL = 1, REPEAT_FIRST_US = 100000, REPEAT_MOST_US = 5000000, STEP_MOST_US = 1000000 };
+enum { ACCESS_REFUSED = 403, NOT_FOUND = 404, PRECONDITION_FAILED = 406 }; /* AMQP's reply codes */
 
 struct wr_publisher {
     struct wr_publisher_options options;
@@ -37,6 +38,7 @@ struct wr_publisher {
     struct wr_connection connection;
     bool has_channel;
     bool is_blocked;
+    size_t suspects;        /* the first ones of `waiting` go one at a time: see find_culprit */
     struct wr_list waiting; /* to be sent, in order */
     struct wr_list later;   /* insisting ones that wait for their next try */
     struct wr_window window;
@@ -82,7 +84,8 @@ static void fail(struct wr_publisher *publisher, struct wr_request *request, war
            request->parcel.key, request->tries, text);
 }
 
-static void lose_connection(struct wr_publisher *publisher, int64_t now_us, const char *why)
+/* Returns how many were sent and are to be sent again; they stand first. */
+static size_t lose_connection(struct wr_publisher *publisher, int64_t now_us, const char *why)
 {
     char quoted[300];
     wr_log(WR_WARN, "connection.lost", "role=publisher cause=%s",
@@ -92,8 +95,10 @@ static void lose_connection(struct wr_publisher *publisher, int64_t now_us, cons
     publisher->is_blocked = false;
     struct wr_list open = { 0 };
     wr_window_reset(&publisher->window, &open);
+    size_t sent = open.length;
     wr_list_append(&open, &publisher->waiting); /* what was sent first goes first again */
     publisher->waiting = open;
+    return sent;
 }
 
 /* The broker closed the channel over an exchange that isn't there or may not be written to: what
@@ -101,11 +106,7 @@ static void lose_connection(struct wr_publisher *publisher, int64_t now_us, cons
 static void refuse_exchange(struct wr_publisher *publisher, const struct wr_event *event,
                             int64_t now_us)
 {
-    enum { ACCESS_REFUSED = 403, NOT_FOUND = 404 };
     struct wr_list open = publisher->waiting;
-    if (event->code != ACCESS_REFUSED && event->code != NOT_FOUND) {
-        return;
-    }
     publisher->waiting = (struct wr_list){ 0 };
     for (struct wr_link *link; (link = wr_list_take(&open));) {
         struct wr_request *request = WR_OF(link, struct wr_request, link);
@@ -120,6 +121,29 @@ static void refuse_exchange(struct wr_publisher *publisher, const struct wr_even
     }
 }
 
+/* The broker ended the channel over one of the `sent` messages and doesn't say which (too large for
+ * it, a property that it refuses). They go again one at a time; the one that is alone when it
+ * happens again is the one, and holds up no other any more. */
+static void find_culprit(struct wr_publisher *publisher, const struct wr_event *event, size_t sent,
+                         int64_t now_us)
+{
+    publisher->suspects = sent > 1 ? sent : 0;
+    if (sent == 1) {
+        struct wr_link *link = wr_list_take(&publisher->waiting);
+        fail(publisher, WR_OF(link, struct wr_request, link), WARREN_REFUSED, event->text, now_us);
+    }
+}
+
+static void take_end(struct wr_publisher *publisher, const struct wr_event *event, int64_t now_us)
+{
+    size_t sent = lose_connection(publisher, now_us, event->text);
+    if (event->code == ACCESS_REFUSED || event->code == NOT_FOUND) {
+        refuse_exchange(publisher, event, now_us);
+    } else if (event->code == PRECONDITION_FAILED) {
+        find_culprit(publisher, event, sent, now_us);
+    }
+}
+
 static void connect(struct wr_publisher *publisher, int64_t now_us)
 {
     warren_error err = { .status = WARREN_OK };
@@ -129,7 +153,7 @@ static void connect(struct wr_publisher *publisher, int64_t now_us)
     }
     if (publisher->connection.broker && !publisher->has_channel) {
         if (wr_broker_channel_open(publisher->connection.broker, CHANNEL, true, &err)) {
-            lose_connection(publisher, now_us, err.text);
+            (void)lose_connection(publisher, now_us, err.text);
             return;
         }
         publisher->has_channel = true;
@@ -158,11 +182,17 @@ static void put_back(struct wr_publisher *publisher, struct wr_request *request)
     publisher->waiting = first;
 }
 
+static bool may_send(const struct wr_publisher *publisher)
+{
+    const struct wr_window *window = &publisher->window;
+    bool has_room = publisher->suspects ? wr_window_is_empty(window) : !wr_window_is_full(window);
+    return publisher->has_channel && !publisher->is_blocked && has_room;
+}
+
 static void send_waiting(struct wr_publisher *publisher, int64_t now_us)
 {
     struct wr_broker *broker = publisher->connection.broker;
-    while (broker && publisher->has_channel && !publisher->is_blocked && publisher->waiting.first &&
-           !wr_window_is_full(&publisher->window)) {
+    while (broker && publisher->waiting.first && may_send(publisher)) {
         warren_error err = { .status = WARREN_OK };
         struct wr_request *request =
             WR_OF(wr_list_take(&publisher->waiting), struct wr_request, link);
@@ -174,7 +204,7 @@ static void send_waiting(struct wr_publisher *publisher, int64_t now_us)
         if (rc == WARREN_AGAIN || rc == WARREN_TIMEOUT) {
             put_back(publisher, request);
             if (rc == WARREN_TIMEOUT) { /* the broker takes no data: a fresh connection may */
-                lose_connection(publisher, now_us, err.text);
+                (void)lose_connection(publisher, now_us, err.text);
             }
             return;
         }
@@ -182,7 +212,7 @@ static void send_waiting(struct wr_publisher *publisher, int64_t now_us)
         request->was_sent = true;
         wr_window_add(&publisher->window, request); /* also when it broke: it may have gone out */
         if (rc) {
-            lose_connection(publisher, now_us, err.text);
+            (void)lose_connection(publisher, now_us, err.text);
             return;
         }
     }
@@ -195,6 +225,7 @@ static void resolve(struct wr_publisher *publisher, const struct wr_event *event
     wr_window_resolve(&publisher->window, event->tag, event->multiple, &answered);
     for (struct wr_link *link; (link = wr_list_take(&answered));) {
         struct wr_request *request = WR_OF(link, struct wr_request, link);
+        publisher->suspects -= publisher->suspects ? 1 : 0;
         if (request->is_returned) {
             fail(publisher, request, WARREN_UNROUTABLE, "no queue takes it", now_us);
         } else if (event->kind == WR_EVENT_NACKED) {
@@ -235,8 +266,7 @@ static void handle(struct wr_publisher *publisher, struct wr_event *event, int64
         break;
     case WR_EVENT_CHANNEL_CLOSED:
     case WR_EVENT_CLOSED:
-        lose_connection(publisher, now_us, event->text);
-        refuse_exchange(publisher, event, now_us);
+        take_end(publisher, event, now_us);
         break;
     case WR_EVENT_DELIVERY:
         wr_delivery_free(event->delivery);

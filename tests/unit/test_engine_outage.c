@@ -103,6 +103,77 @@ static void what_was_settled_last_is_acknowledged_before_the_end(void)
     story_close(&story);
 }
 
+/* A request of our own, with the broker's word on it. */
+struct ask {
+    struct wr_request request;
+    int answers;
+    warren_status status;
+    char text[200];
+};
+
+static void answer(struct wr_request *request, warren_status status, const warren_error *error)
+{
+    struct ask *ask = WR_OF(request, struct ask, request);
+    ask->answers++;
+    ask->status = status;
+    (void)snprintf(ask->text, sizeof ask->text, "%.190s", error ? error->text : "");
+    wr_parcel_done(&ask->request.parcel);
+}
+
+/* `user` is the property user_id, which the broker refuses unless it is the connection's own. */
+static void submit(struct ask *ask, const char *user, bool insists)
+{
+    const struct wr_compose how = { "warren", 3600000, 1024, 1700000000000 };
+    const warren_message message = { .type = "a", .body = "{}" };
+    *ask = (struct ask){ .answers = 0 };
+    CU_ASSERT_EQUAL(wr_parcel_compose(&ask->request.parcel, &message, &how, &story.err), WARREN_OK);
+    if (user) {
+        ask->request.parcel.message.user_id = wr_slice_of(user);
+        ask->request.parcel.message.present |= WR_USER_ID;
+    }
+    ask->request.insists = insists;
+    ask->request.deadline_us = wr_clock_mono_us(&story.test->clock) + 30 * WR_US_PER_S;
+    ask->request.done = answer;
+    wr_publisher_submit(story.test->worker->publisher, &ask->request);
+}
+
+static void a_message_that_closes_the_channel_holds_up_no_other(void)
+{
+    static struct ask asks[5];
+    open_story();
+    CU_ASSERT_EQUAL(story_run(&story), 0);
+    for (int i = 0; i < 5; i++) {
+        submit(&asks[i], i == 2 ? "somebody else" : NULL, false);
+    }
+    (void)story_advance(&story, 5000);
+    for (int i = 0; i < 5; i++) {
+        CU_ASSERT_EQUAL(asks[i].answers, 1);
+        CU_ASSERT_EQUAL(asks[i].status, i == 2 ? WARREN_REFUSED : WARREN_OK);
+    }
+    CU_ASSERT_PTR_NOT_NULL(strstr(asks[2].text, "user_id"));
+    story_close(&story);
+}
+
+static void a_forward_that_closes_the_channel_holds_up_no_other(void)
+{
+    static struct ask bad;
+    static struct ask good[4];
+    open_story();
+    CU_ASSERT_EQUAL(story_run(&story), 0);
+    submit(&bad, "somebody else", true);
+    for (int i = 0; i < 4; i++) {
+        submit(&good[i], NULL, i % 2);
+    }
+    (void)story_advance(&story, 10000);
+    for (int i = 0; i < 4; i++) {
+        CU_ASSERT_EQUAL(good[i].answers, 1);
+        CU_ASSERT_EQUAL(good[i].status, WARREN_OK);
+    }
+    CU_ASSERT_EQUAL(bad.answers, 0); /* it insists until the end */
+    story_close(&story);
+    CU_ASSERT_EQUAL(bad.answers, 1);
+}
+
 int main(void)
 {
     if (CU_initialize_registry()) {
@@ -112,6 +183,8 @@ int main(void)
     CU_ADD_TEST(suite, what_has_not_started_leaves_with_its_connection);
     CU_ADD_TEST(suite, a_broker_that_takes_the_connection_and_no_more_is_asked_ever_less_often);
     CU_ADD_TEST(suite, what_was_settled_last_is_acknowledged_before_the_end);
+    CU_ADD_TEST(suite, a_message_that_closes_the_channel_holds_up_no_other);
+    CU_ADD_TEST(suite, a_forward_that_closes_the_channel_holds_up_no_other);
     CU_basic_set_mode(CU_BRM_NORMAL);
     CU_basic_run_tests();
     int failed = (int)CU_get_number_of_failures();

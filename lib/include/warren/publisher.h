@@ -45,7 +45,8 @@ WARREN_API void warren_publisher_close(warren_publisher *publisher);
  * Publishes and waits for the broker's confirm, at most `publish.timeout`. OK: the message is safe.
  * UNROUTABLE: no queue takes this type. NACKED: the broker could not store it. TIMEOUT: no answer
  * yet; UNKNOWN: the connection broke before the answer: in both cases it may be there or not, so
- * publish again with the same id. INVALID: wrong message.
+ * publish again with the same id. INVALID: wrong message. REFUSED: the broker takes no such message
+ * (larger than its own limit, no right to write there). CLOSED: the worker has ended.
  */
 WARREN_API warren_status warren_publish(warren_publisher *publisher, const warren_message *message,
                                         warren_error *err);
