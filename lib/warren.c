@@ -266,35 +266,6 @@ static void abandon_waiting(warren *w)
     }
 }
 
-/* What the parts say of themselves, for warren_stats. */
-static void read_parts(const warren *w, warren_stats_data *out)
-{
-    struct wr_pool_counts pool = wr_pool_counts(w->pool);
-    out->running = (uint32_t)pool.running;
-    out->overruns = pool.overruns;
-    out->lane_waits = pool.lane_waits;
-    out->draining = atomic_load(wr_pool_drains(w->pool));
-    out->ready = wr_consumer_is_ready(w->consumer);
-    out->forward_retries = wr_publisher_repeats(w->publisher);
-}
-
-static void show_parts(warren *w)
-{
-    WR_SCOPED_LOCK(&w->look_lock);
-    w->has_parts = true;
-}
-
-/* From here on nobody looks at them; their last word is kept. */
-static void hide_parts(warren *w)
-{
-    WR_SCOPED_LOCK(&w->look_lock);
-    if (w->has_parts) {
-        read_parts(w, &w->last);
-        w->last.ready = false;
-        w->has_parts = false;
-    }
-}
-
 /* Frees the parts, if no handler runs any more. After a drain none does: all jobs are home, and
  * their threads are at most on their last few instructions. What was published beside them has
  * until `until_us` to be confirmed, and not much longer than a confirm takes. */
@@ -309,10 +280,10 @@ static bool stop_parts(warren *w, bool drained, int64_t until_us)
         wr_publisher_stop(w->publisher, left_us < GRACE_US ? left_us : GRACE_US);
     }
     bool was_shown = w->has_parts; /* only this thread changes it */
-    hide_parts(w);
+    wr_worker_hide(w);
     if (!wr_pool_stop(w->pool, drained ? -1 : 0)) {
         if (was_shown) {
-            show_parts(w);
+            wr_worker_show(w);
         }
         wr_pool_abandon(w->pool);
         w->is_abandoned = true;
@@ -339,7 +310,7 @@ warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warre
         (void)stop_parts(w, true, 0);
         return rc;
     }
-    show_parts(w);
+    wr_worker_show(w);
     wr_log(WR_INFO, "worker.start", "name=%s threads=%d queues=%zu types=%zu", w->name,
            w->roster.threads, w->roster.source_count, w->roster.lane_count);
     return WARREN_OK;
@@ -445,41 +416,7 @@ void warren_close(warren *w)
     free(w);
 }
 
-/* --- looking --- */
-
-/* Of the parts while they are there, else what they said last. */
-static void look_at_parts(const warren *w, warren_stats_data *out)
-{
-    WR_SCOPED_LOCK((pthread_mutex_t *)(uintptr_t)&w->look_lock);
-    if (w->has_parts) {
-        read_parts(w, out);
-        return;
-    }
-    out->draining = w->last.draining;
-    out->overruns = w->last.overruns;
-    out->lane_waits = w->last.lane_waits;
-    out->forward_retries = w->last.forward_retries;
-}
-
-void warren_stats(const warren *w, warren_stats_data *out)
-{
-    const struct wr_counters *counters = &w->counters;
-    warren_stats_data stats = { .received = wr_counted(&counters->received),
-                                .redelivered = wr_counted(&counters->redelivered),
-                                .done = wr_counted(&counters->done),
-                                .retried = wr_counted(&counters->retried),
-                                .dead = wr_counted(&counters->dead),
-                                .discarded = wr_counted(&counters->discarded),
-                                .snoozed = wr_counted(&counters->snoozed),
-                                .given_back = wr_counted(&counters->given_back),
-                                .stale = wr_counted(&counters->stale),
-                                .connections = wr_counted(&counters->connections),
-                                .in_flight = (uint32_t)wr_counted(&counters->in_flight) };
-    look_at_parts(w, &stats);
-    size_t size = out->size < sizeof stats ? out->size : sizeof stats;
-    stats.size = size;
-    memcpy(out, &stats, size);
-}
+/* --- what it lends --- */
 
 warren_publisher *warren_worker_publisher(warren *w)
 {
@@ -493,27 +430,6 @@ warren_status warren_job_publish(warren_job *job, const warren_message *message,
                        "the job is run by warren_test_call: nothing can be published from it");
     }
     return wr_runner_publish(job->home, job, message, err);
-}
-
-void warren_log_to(warren_log_sink *sink, void *user, int level)
-{
-    enum wr_level most = level < 0 ? WR_ERROR : level > WR_DEBUG ? WR_DEBUG : (enum wr_level)level;
-    wr_log_to(sink, user, most);
-}
-
-int warren_log_level(const warren *w)
-{
-    for (int level = WR_ERROR; level < WR_DEBUG; level++) {
-        if (strcmp(w->settings->log_level, wr_level_name((enum wr_level)level)) == 0) {
-            return level;
-        }
-    }
-    return WR_DEBUG;
-}
-
-const char *warren_log_format(const warren *w)
-{
-    return w->settings->log_format;
 }
 
 const char *warren_version(void)

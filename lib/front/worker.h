@@ -49,4 +49,10 @@ struct warren {
 struct wr_signals;
 warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warren_error *err);
 
+/** From here on warren_stats looks at the parts. */
+void wr_worker_show(warren *w);
+
+/** From here on nobody looks at them; their last word is kept. Before they are freed. */
+void wr_worker_hide(warren *w);
+
 #endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: warren_stats may be called from any thread while another one starts or stops the worker, so its parts are
+// looked at only between show and hide, under a lock. The pool's lock is taken below this one, never the other way
+// round. What was counted by then is kept and told until the worker is closed.
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "front/worker.h"
+
+/* What the parts say of themselves, for warren_stats. */
+static void read_parts(const warren *w, warren_stats_data *out)
+{
+    struct wr_pool_counts pool = wr_pool_counts(w->pool);
+    out->running = (uint32_t)pool.running;
+    out->overruns = pool.overruns;
+    out->lane_waits = pool.lane_waits;
+    out->draining = atomic_load(wr_pool_drains(w->pool));
+    out->ready = wr_consumer_is_ready(w->consumer);
+    out->forward_retries = wr_publisher_repeats(w->publisher);
+}
+
+void wr_worker_show(warren *w)
+{
+    WR_SCOPED_LOCK(&w->look_lock);
+    w->has_parts = true;
+}
+
+void wr_worker_hide(warren *w)
+{
+    WR_SCOPED_LOCK(&w->look_lock);
+    if (w->has_parts) {
+        read_parts(w, &w->last);
+        w->last.ready = false;
+        w->has_parts = false;
+    }
+}
+
+/* Of the parts while they are there, else what they said last. */
+static void look_at_parts(const warren *w, warren_stats_data *out)
+{
+    WR_SCOPED_LOCK((pthread_mutex_t *)(uintptr_t)&w->look_lock);
+    if (w->has_parts) {
+        read_parts(w, out);
+        return;
+    }
+    out->draining = w->last.draining;
+    out->overruns = w->last.overruns;
+    out->lane_waits = w->last.lane_waits;
+    out->forward_retries = w->last.forward_retries;
+}
+
+void warren_stats(const warren *w, warren_stats_data *out)
+{
+    const struct wr_counters *counters = &w->counters;
+    warren_stats_data stats = { .received = wr_counted(&counters->received),
+                                .redelivered = wr_counted(&counters->redelivered),
+                                .done = wr_counted(&counters->done),
+                                .retried = wr_counted(&counters->retried),
+                                .dead = wr_counted(&counters->dead),
+                                .discarded = wr_counted(&counters->discarded),
+                                .snoozed = wr_counted(&counters->snoozed),
+                                .given_back = wr_counted(&counters->given_back),
+                                .stale = wr_counted(&counters->stale),
+                                .connections = wr_counted(&counters->connections),
+                                .in_flight = (uint32_t)wr_counted(&counters->in_flight) };
+    look_at_parts(w, &stats);
+    size_t size = out->size < sizeof stats ? out->size : sizeof stats;
+    stats.size = size;
+    memcpy(out, &stats, size);
+}
