@@ -79,9 +79,13 @@ static void fail(struct wr_publisher *publisher, struct wr_request *request, war
     request->due_us = now_us + (wait_us < REPEAT_MOST_US ? wait_us : REPEAT_MOST_US);
     wr_list_push(&publisher->later, &request->link);
     (void)atomic_fetch_add(&publisher->repeats, 1);
-    wr_log(WR_WARN, "forward.repeat", "id=%.*s exchange=%s key=%s tries=%d cause=%s",
-           WR_SLICE(request->parcel.message.message_id), request->parcel.exchange,
-           request->parcel.key, request->tries, text);
+    char id[256];
+    char quoted_id[300];
+    char why[300];
+    (void)snprintf(id, sizeof id, "%.*s", WR_SLICE(request->parcel.message.message_id));
+    wr_log(WR_WARN, "forward.repeat", "id=%s exchange=%s key=%s tries=%d cause=%s",
+           wr_log_quote(quoted_id, sizeof quoted_id, id), request->parcel.exchange,
+           request->parcel.key, request->tries, wr_log_quote(why, sizeof why, text));
 }
 
 /* Returns how many were sent and are to be sent again; they stand first. */
@@ -248,6 +252,13 @@ static void note_return(struct wr_publisher *publisher, struct wr_event *event)
     wr_delivery_free(event->delivery);
 }
 
+static void note_block(const struct wr_publisher *publisher, const char *why)
+{
+    char quoted[300];
+    wr_log(WR_WARN, publisher->is_blocked ? "broker.blocked" : "broker.unblocked", "cause=%s",
+           wr_log_quote(quoted, sizeof quoted, why));
+}
+
 static void handle(struct wr_publisher *publisher, struct wr_event *event, int64_t now_us)
 {
     switch (event->kind) {
@@ -261,8 +272,7 @@ static void handle(struct wr_publisher *publisher, struct wr_event *event, int64
     case WR_EVENT_BLOCKED:
     case WR_EVENT_UNBLOCKED:
         publisher->is_blocked = event->kind == WR_EVENT_BLOCKED;
-        wr_log(WR_WARN, publisher->is_blocked ? "broker.blocked" : "broker.unblocked", "cause=%s",
-               event->text[0] ? event->text : "-");
+        note_block(publisher, event->text);
         break;
     case WR_EVENT_CHANNEL_CLOSED:
     case WR_EVENT_CLOSED:

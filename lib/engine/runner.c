@@ -208,7 +208,11 @@ static void published(struct wr_request *request, warren_status status, const wa
     struct errand *errand = WR_OF(request, struct errand, request);
     if (status) {
         char text[600];
-        wr_log(WR_WARN, "job.publish_failed", "id=%.*s error=%s", WR_SLICE(errand->job->id),
+        char id[256];
+        char quoted_id[300];
+        (void)snprintf(id, sizeof id, "%.*s", WR_SLICE(errand->job->id));
+        wr_log(WR_WARN, "job.publish_failed", "id=%s error=%s",
+               wr_log_quote(quoted_id, sizeof quoted_id, id),
                wr_log_quote(text, sizeof text, error->text));
         atomic_store(&errand->job->publish_failed, true);
     }

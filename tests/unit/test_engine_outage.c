@@ -174,6 +174,41 @@ static void a_forward_that_closes_the_channel_holds_up_no_other(void)
     CU_ASSERT_EQUAL(bad.answers, 1);
 }
 
+static int lines;
+
+static void check_line(void *user, int level, const char *event, const char *fields)
+{
+    (void)user;
+    (void)level;
+    lines += strcmp(event, "forward.repeat") == 0 || strcmp(event, "job.publish_failed") == 0;
+    for (const char *c = fields; *c; c++) {
+        CU_ASSERT((unsigned char)*c >= 0x20);
+    }
+    CU_ASSERT_PTR_NULL(strstr(fields, "id=x")); /* quoted */
+}
+
+static warren_verdict publish_and_fail(struct story *told, warren_job *job)
+{
+    static const warren_message other = { .type = "a", .id = "next" };
+    if (strcmp(warren_job_id(job), "next") != 0) {
+        CU_ASSERT_EQUAL(warren_job_publish(job, &other, &told->err), WARREN_OK);
+    }
+    return warren_retry(job, "why");
+}
+
+static void an_id_of_a_stranger_forges_no_log_line(void)
+{
+    open_story();
+    story.act = publish_and_fail;
+    (void)story_publish(&story, "a", "x\" forged=1\nlevel=info");
+    warren_log_to(check_line, NULL, 3);
+    wr_memory_nack_publishes(story.test->server, 2); /* the handler's message, then the retry */
+    (void)story_advance(&story, 1000);
+    warren_log_to(NULL, NULL, 0);
+    CU_ASSERT_EQUAL(lines, 2);
+    story_close(&story);
+}
+
 int main(void)
 {
     if (CU_initialize_registry()) {
@@ -185,6 +220,7 @@ int main(void)
     CU_ADD_TEST(suite, what_was_settled_last_is_acknowledged_before_the_end);
     CU_ADD_TEST(suite, a_message_that_closes_the_channel_holds_up_no_other);
     CU_ADD_TEST(suite, a_forward_that_closes_the_channel_holds_up_no_other);
+    CU_ADD_TEST(suite, an_id_of_a_stranger_forges_no_log_line);
     CU_basic_set_mode(CU_BRM_NORMAL);
     CU_basic_run_tests();
     int failed = (int)CU_get_number_of_failures();

@@ -247,7 +247,9 @@ static void a_worker_starts_and_stops_again_and_again(void)
         handle("a", work, 0);
         CU_ASSERT_EQUAL(warren_start(worker, &err), WARREN_OK);
         CU_ASSERT_EQUAL(warren_start(worker, &err), WARREN_STATE);
-        publish("a", 1);
+        if (i % 2 == 0) { /* a stop without patience would find it running now and then */
+            publish("a", 1);
+        }
         CU_ASSERT_EQUAL(warren_stop(worker, i % 2 ? 0 : 5000, &err), WARREN_OK);
         CU_ASSERT_EQUAL(warren_stop(worker, 0, &err), WARREN_STATE);
         end();
