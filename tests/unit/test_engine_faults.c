@@ -41,6 +41,41 @@ static void a_job_whose_connection_is_cut_comes_again_and_the_late_settle_is_cou
     story_close(&story);
 }
 
+/* The connection is lost and made again while the job runs; the broker delivers it once more. */
+static warren_verdict outlive_the_connection(struct story *told, warren_job *job)
+{
+    struct wr_consumer *consumer = told->test->worker->consumer;
+    (void)job;
+    if (told->run_count == 1) {
+        wr_memory_cut_all(told->test->server);
+        (void)wr_consumer_step(consumer, wr_clock_mono_us(&told->test->clock));
+        wr_clock_advance(&told->test->clock, 200000);
+        (void)wr_consumer_step(consumer, wr_clock_mono_us(&told->test->clock));
+        CU_ASSERT(wr_consumer_is_ready(consumer));
+    }
+    return WARREN_DONE;
+}
+
+static void a_late_settle_of_an_older_connection_acknowledges_nothing_of_the_new_one(void)
+{
+    open_story();
+    story.act = outlive_the_connection;
+    (void)story_publish(&story, "a", "id-1");
+    (void)story_publish(&story, "a", "id-2");
+    CU_ASSERT_EQUAL(story_run(&story), 3); /* what had not started left with its connection */
+    CU_ASSERT_STRING_EQUAL(story.runs[1].id, "id-1");
+    CU_ASSERT_STRING_EQUAL(story.runs[2].id, "id-2");
+    CU_ASSERT_EQUAL(story_stats(&story).stale, 1);
+    CU_ASSERT_EQUAL(story_stats(&story).given_back, 1);
+    CU_ASSERT_EQUAL(story_stats(&story).in_flight, 0);
+    CU_ASSERT_EQUAL(story_stats(&story).redelivered, 2);
+    CU_ASSERT_EQUAL(story_stats(&story).connections, 2); /* no channel broke */
+    CU_ASSERT_EQUAL(warren_test_waiting(story.test, "q"), 0);
+    (void)story_advance(&story, 5000);
+    CU_ASSERT_EQUAL(story.run_count, 3);
+    story_close(&story);
+}
+
 static void a_worker_finds_its_broker_again_after_any_time(void)
 {
     open_story();
@@ -266,6 +301,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("engine: faults", NULL, NULL);
     CU_ADD_TEST(suite, a_job_whose_connection_is_cut_comes_again_and_the_late_settle_is_counted);
+    CU_ADD_TEST(suite, a_late_settle_of_an_older_connection_acknowledges_nothing_of_the_new_one);
     CU_ADD_TEST(suite, a_worker_finds_its_broker_again_after_any_time);
     CU_ADD_TEST(suite, a_publish_that_loses_its_confirm_is_sent_again_with_the_same_id);
     CU_ADD_TEST(suite, a_retry_that_loses_its_confirm_loses_no_job);

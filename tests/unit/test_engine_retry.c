@@ -57,6 +57,7 @@ static void five_failures_make_four_exact_waits_and_a_dead_letter(void)
                         story.runs[i].at_ms - story.runs[0].at_ms);
     }
     CU_ASSERT_EQUAL(story.test->letter.data.attempts, 5);
+    CU_ASSERT_EQUAL(warren_test_published(story.test, "a"), 1); /* retries do not count */
     CU_ASSERT_EQUAL(story_stats(&story).retried, 4);
     CU_ASSERT_EQUAL(story_stats(&story).dead, 1);
     story_close(&story);
