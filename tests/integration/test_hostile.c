@@ -302,77 +302,6 @@ static void a_type_or_key_is_never_a_pattern(void)
     free(config);
 }
 
-/* --- what the broker itself dead-letters --- */
-
-enum { BIG = 2 << 20 };
-
-static void publish_oversized(const char *key, bool is_hostile)
-{
-    char *body = calloc(1, BIG);
-    struct wr_text headers = { 0 };
-    if (is_hostile) {
-        malformed_death(&headers, NULL);
-    }
-    CU_ASSERT(stranger_publish((struct wr_message){ .exchange = wr_slice_of("warren.jobs"),
-                                                    .key = wr_slice_of(key),
-                                                    .present = WR_DELIVERY_MODE | WR_HEADERS,
-                                                    .delivery_mode = 2,
-                                                    .headers = { headers.data, headers.size },
-                                                    .body = { body, BIG } }));
-    free(body);
-    wr_text_done(&headers);
-}
-
-static bool expect_too_large(const warren_dead_letter *letter, void *user)
-{
-    (void)user;
-    CU_ASSERT_STRING_EQUAL(letter->reason, "body_too_large");
-    CU_ASSERT_EQUAL(letter->body_size, BIG);
-    return true;
-}
-
-/* Below 4.0 the broker crashes on rejecting these, and a classic queue does so again and again. So
- * they are read, large as they are, and buried by Warren; the clean one goes by reject as always.
- */
-static void reject_hostile(const char *type, const char *name)
-{
-    char text[300];
-    char dead[64];
-    (void)snprintf(text, sizeof text,
-                   "queue: { name = \"%s\"; type = \"%s\"; jobs: ( { type = \"%s\"; } ); };", name,
-                   type, name);
-    (void)snprintf(dead, sizeof dead, "%s.dead", name);
-    char *config = crew_config("", text);
-    warren *w = crew_open(config);
-    warren_message delayed = { .type = name, .body = "x", .delay_ms = 375 };
-    crew_forget();
-    CU_ASSERT_FATAL(!warren_handle(w, name, accept_job, NULL, NULL));
-    crew_start(w);
-    for (int i = 0; i < 5; i++) {
-        publish_oversized(name, true);
-    }
-    publish_oversized(name, false);
-    CU_ASSERT_FATAL(crew_wait_ended(w, 6, 20000));
-    for (int i = 0; i < 20; i++) {
-        CU_ASSERT_EQUAL(warren_publish(warren_worker_publisher(w), &delayed, NULL), WARREN_OK);
-    }
-    CU_ASSERT(crew_wait_runs(20, 20000));
-    warren_stats_data stats = { .size = sizeof stats };
-    warren_stats(w, &stats);
-    CU_ASSERT_EQUAL(stats.connections, 1);
-    CU_ASSERT_EQUAL(stats.redelivered, 0);
-    CU_ASSERT(crew_wait_depth(config, dead, 6, 10000));
-    CU_ASSERT_EQUAL(crew_dead(config, name, expect_too_large, NULL), 6);
-    crew_stop(w);
-    free(config);
-}
-
-static void a_hostile_reject_stops_no_dead_lettering(void)
-{
-    reject_hostile("quorum", "big.quorum");
-    reject_hostile("classic", "big.classic");
-}
-
 int main(void)
 {
     live_own_broker();
@@ -381,7 +310,6 @@ int main(void)
     CU_pSuite suite = CU_add_suite("hostile", NULL, NULL);
     CU_ADD_TEST(suite, hostile_messages_harm_nobody_and_come_home);
     CU_ADD_TEST(suite, a_type_or_key_is_never_a_pattern);
-    CU_ADD_TEST(suite, a_hostile_reject_stops_no_dead_lettering);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
