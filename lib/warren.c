@@ -227,6 +227,7 @@ static warren_status make_pool(warren *w, warren_error *err)
                                     .publisher = w->publisher,
                                     .counters = &w->counters,
                                     .settle = wr_consumer_settle,
+                                    .is_stale = wr_consumer_is_stale,
                                     .user = w->consumer };
     warren_status rc = wr_pool_new(&w->pool, &options, err);
     if (!rc) {

@@ -32,6 +32,7 @@ struct wr_consumer {
     atomic_bool wants_drain;
     atomic_bool stops;
     atomic_bool is_ready;
+    _Atomic uint32_t live_generation; /* whose deliveries still count; 0: no connection's */
     /* Consumer's thread only. */
     struct wr_connection connection;
     bool is_draining;
@@ -77,6 +78,7 @@ static void lose_connection(struct wr_consumer *consumer, int64_t now_us, const 
     char quoted[300];
     wr_log(WR_WARN, "connection.lost", "role=consumer generation=%u cause=%s",
            consumer->connection.generation, wr_log_quote(quoted, sizeof quoted, why));
+    atomic_store(&consumer->live_generation, 0);
     wr_connection_drop(&consumer->connection, now_us);
     atomic_store(&consumer->is_ready, false);
     for (size_t i = 0; i < consumer->options.source_count; i++) {
@@ -117,6 +119,7 @@ warren_status wr_consumer_subscribe(struct wr_consumer *consumer, warren_error *
         }
     }
     wr_connection_prove(&consumer->connection);
+    atomic_store(&consumer->live_generation, consumer->connection.generation);
     wr_count(&consumer->options.counters->connections);
     atomic_store(&consumer->is_ready, true);
     return WARREN_OK;
@@ -432,6 +435,12 @@ void wr_consumer_settle(void *user, struct warren_job *job)
     (void)wr_mailbox_push(&consumer->settled, &job->link); /* is never closed */
 }
 
+bool wr_consumer_is_stale(void *user, const struct warren_job *job)
+{
+    struct wr_consumer *consumer = user;
+    return atomic_load(&consumer->live_generation) != job->generation;
+}
+
 void wr_consumer_drain(struct wr_consumer *consumer)
 {
     atomic_store(&consumer->wants_drain, true);
@@ -462,6 +471,7 @@ void wr_consumer_stop(struct wr_consumer *consumer)
     atomic_store(&consumer->stops, true);
     wr_mailbox_poke(&consumer->settled);
     wr_thread_join(&consumer->thread);
+    atomic_store(&consumer->live_generation, 0);
     take_settled(consumer, 0); /* what came after the last round is acknowledged too */
     (void)flush_acks(consumer, INT64_MAX / 2);
     wr_connection_close(&consumer->connection);

@@ -51,6 +51,9 @@ bool wr_consumer_has_work(struct wr_consumer *consumer);
 /** The runner's `settle`: any thread. `user` is the consumer. */
 void wr_consumer_settle(void *user, struct warren_job *job);
 
+/** The runner's `is_stale`: any thread. */
+bool wr_consumer_is_stale(void *user, const struct warren_job *job);
+
 /** Takes no more from the broker, and gives back what has not started. */
 void wr_consumer_drain(struct wr_consumer *consumer);
 

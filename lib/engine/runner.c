@@ -169,6 +169,11 @@ static void say(struct warren_job *job, const char *format, ...)
 /* The verdict, once nothing of the job is unconfirmed. */
 static void carry_out(struct wr_runner *runner, struct warren_job *job)
 {
+    if (runner->is_stale(runner->user,
+                         job)) { /* it runs again: a copy of it would be one too many */
+        settle(runner, job, WR_SETTLE_LEAVE);
+        return;
+    }
     if (atomic_load(&job->publish_failed) && job->verdict != WARREN_DEAD) {
         say(job, "a message that the job published was not confirmed");
         job->verdict = WARREN_RETRY;

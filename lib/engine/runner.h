@@ -21,6 +21,8 @@ struct wr_runner {
     struct wr_publisher *publisher;
     struct wr_counters *counters;
     void (*settle)(void *user, struct warren_job *job); /* takes the job; any thread */
+    /* Whether the broker has taken the job back meanwhile; any thread. */
+    bool (*is_stale)(void *user, const struct warren_job *job);
     void *user;
 };
 

@@ -49,6 +49,30 @@ static void what_has_not_started_leaves_with_its_connection(void)
     story_close(&story);
 }
 
+static warren_verdict fail_in_an_outage(struct story *told, warren_job *job)
+{
+    if (told->run_count > 1) {
+        return WARREN_DONE;
+    }
+    wr_memory_cut_all(told->test->server);
+    step_consumer(); /* as its thread would, while the handler runs */
+    return warren_retry(job, "too late");
+}
+
+static void a_verdict_on_what_the_broker_took_back_sends_no_copy(void)
+{
+    open_story();
+    story.act = fail_in_an_outage;
+    (void)story_publish(&story, "a", "id-1");
+    CU_ASSERT_EQUAL(story_run(&story), 1);
+    CU_ASSERT_EQUAL(warren_test_delayed(story.test), 0);
+    CU_ASSERT_EQUAL(story_stats(&story).stale, 1);
+    CU_ASSERT_EQUAL(story_stats(&story).retried, 0);
+    CU_ASSERT_EQUAL(story_advance(&story, 60000), 1); /* the original, and nothing else */
+    CU_ASSERT_EQUAL(story.runs[1].attempt, 1);
+    story_close(&story);
+}
+
 static void count_opened(void *user, int level, const char *event, const char *fields)
 {
     (void)user;
@@ -216,6 +240,7 @@ int main(void)
     }
     CU_pSuite suite = CU_add_suite("outage", NULL, NULL);
     CU_ADD_TEST(suite, what_has_not_started_leaves_with_its_connection);
+    CU_ADD_TEST(suite, a_verdict_on_what_the_broker_took_back_sends_no_copy);
     CU_ADD_TEST(suite, a_broker_that_takes_the_connection_and_no_more_is_asked_ever_less_often);
     CU_ADD_TEST(suite, what_was_settled_last_is_acknowledged_before_the_end);
     CU_ADD_TEST(suite, a_message_that_closes_the_channel_holds_up_no_other);
