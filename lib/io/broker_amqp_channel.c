@@ -93,7 +93,9 @@ warren_status wr_amqp_cancel(struct wr_broker *broker, uint16_t number, const ch
     return wr_amqp_ask_on(broker, number, AMQP_BASIC_CANCEL_METHOD, &cancel, err);
 }
 
-/* Settles: without an error text, since whoever loses a connection hears it from wr_broker_next. */
+/* Settles: without an error text, since whoever loses a connection hears it from wr_broker_next. A
+ * settle that can't be sent ends the connection: left out, its delivery would stay unacknowledged
+ * for as long as the connection lives. */
 static warren_status settle(struct wr_broker *broker, uint16_t number, amqp_method_number_t id,
                             void *method)
 {
@@ -101,6 +103,11 @@ static warren_status settle(struct wr_broker *broker, uint16_t number, amqp_meth
     warren_status status;
     const struct wr_amqp_channel *channel = wr_amqp_channel_at(amqp, number, &status, NULL);
     status = channel ? wr_amqp_make_room(amqp, 32, NULL) : status;
+    if (status == WARREN_TIMEOUT) {
+        wr_amqp_die(amqp, 0, "the broker took no acknowledgement for %lld ms",
+                    (long long)(amqp->rpc_timeout_us / WR_US_PER_MS));
+        return WARREN_CLOSED;
+    }
     if (status || !channel || channel->has_failed) {
         return status; /* on a failed channel there is nothing to settle */
     }
