@@ -25,7 +25,7 @@ warren_status wr_mailbox_init(struct wr_mailbox *mailbox, warren_error *err)
 
 void wr_mailbox_done(struct wr_mailbox *mailbox)
 {
-    if (mailbox->fd > 0) {
+    if (mailbox->fd >= 0) { /* 0 is one like any other, when the host has closed its stdin */
         (void)close(mailbox->fd);
         (void)pthread_mutex_destroy(&mailbox->lock);
     }

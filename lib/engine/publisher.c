@@ -502,7 +502,7 @@ void wr_publisher_free(struct wr_publisher *publisher)
     if (!publisher) {
         return;
     }
-    if (publisher->mailbox.fd > 0 && publisher->window.slots) {
+    if (publisher->mailbox.fd >= 0 && publisher->window.slots) {
         wr_publisher_stop(publisher, 0);
     }
     wr_window_done(&publisher->window);

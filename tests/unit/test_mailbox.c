@@ -1,118 +1,91 @@
 // SPDX-License-Identifier: MIT
-// The mailbox with real threads: every letter arrives once and in its sender's order, and an owner
-// who sleeps in poll is always woken.
+// The mailbox: what is pushed arrives once and in order, nobody sleeps through a letter or a poke,
+// and its descriptor is given back whichever it was.
 #include <CUnit/Basic.h>
 #include <CUnit/CUnit.h>
+#include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
+#include <unistd.h>
 
 #include "base/mailbox.h"
 
-enum { SENDERS = 4, LETTERS = 5000, DEADLINE_MS = 20000 };
-
-struct letter {
-    struct wr_link link;
-    int sender;
-    int number;
-};
-
-static struct letter letters[SENDERS][LETTERS];
 static struct wr_mailbox mailbox;
+static warren_error err;
 
-static void *send_all(void *user)
+static bool is_readable(void)
 {
-    struct letter *mine = user;
-    for (int i = 0; i < LETTERS; i++) {
-        (void)wr_mailbox_push(&mailbox, &mine[i].link);
-    }
-    return NULL;
+    struct pollfd polled = { .fd = mailbox.fd, .events = POLLIN };
+    return poll(&polled, 1, 0) == 1;
 }
 
-/* Sleeps as the owners of mailboxes do; false when nobody woke it in time. */
-static bool sleep_until_something(void)
+static void letters_arrive_in_order_and_wake_a_sleeper_once(void)
 {
-    struct pollfd fd = { .fd = mailbox.fd, .events = POLLIN };
-    bool was_woken = true;
-    if (wr_mailbox_sleeps(&mailbox)) {
-        was_woken = poll(&fd, 1, DEADLINE_MS) == 1;
-        wr_mailbox_wakes(&mailbox);
-    }
-    return was_woken;
-}
-
-static void letters_of_many_threads_arrive_once_and_in_order(void)
-{
-    pthread_t threads[SENDERS];
-    int next[SENDERS] = { 0 };
-    size_t total = 0;
-    CU_ASSERT_EQUAL_FATAL(wr_mailbox_init(&mailbox, NULL), WARREN_OK);
-    for (int i = 0; i < SENDERS; i++) {
-        for (int n = 0; n < LETTERS; n++) {
-            letters[i][n] = (struct letter){ .sender = i, .number = n };
-        }
-        CU_ASSERT_EQUAL(pthread_create(&threads[i], NULL, send_all, letters[i]), 0);
-    }
-    while (total < (size_t)SENDERS * LETTERS) {
-        CU_ASSERT_FATAL(sleep_until_something());
-        struct wr_list got = wr_mailbox_take(&mailbox);
-        total += got.length;
-        for (struct wr_link *link; (link = wr_list_take(&got));) {
-            struct letter *letter = WR_OF(link, struct letter, link);
-            CU_ASSERT_FATAL(letter->number == next[letter->sender]++);
-        }
-    }
-    for (int i = 0; i < SENDERS; i++) {
-        CU_ASSERT_EQUAL(pthread_join(threads[i], NULL), 0);
-    }
-    CU_ASSERT(wr_mailbox_is_empty(&mailbox));
+    struct wr_link letters[3];
+    CU_ASSERT_EQUAL_FATAL(wr_mailbox_init(&mailbox, &err), WARREN_OK);
+    CU_ASSERT(wr_mailbox_push(&mailbox, &letters[0]));
+    CU_ASSERT_FALSE(is_readable()); /* nobody slept */
+    CU_ASSERT_FALSE(wr_mailbox_sleeps(&mailbox));
+    struct wr_list taken = wr_mailbox_take(&mailbox);
+    CU_ASSERT_PTR_EQUAL(wr_list_take(&taken), &letters[0]);
+    CU_ASSERT(wr_mailbox_sleeps(&mailbox));
+    CU_ASSERT(wr_mailbox_push(&mailbox, &letters[1]));
+    CU_ASSERT(wr_mailbox_push(&mailbox, &letters[2]));
+    CU_ASSERT(is_readable());
+    wr_mailbox_wakes(&mailbox);
+    CU_ASSERT_FALSE(is_readable());
+    taken = wr_mailbox_take(&mailbox);
+    CU_ASSERT_EQUAL(taken.length, 2);
+    CU_ASSERT_PTR_EQUAL(wr_list_take(&taken), &letters[1]);
+    CU_ASSERT_PTR_EQUAL(wr_list_take(&taken), &letters[2]);
     wr_mailbox_done(&mailbox);
 }
 
-static void a_poke_wakes_without_a_letter(void)
+static void a_poke_between_two_sleeps_is_not_lost(void)
 {
-    CU_ASSERT_EQUAL_FATAL(wr_mailbox_init(&mailbox, NULL), WARREN_OK);
-    wr_mailbox_poke(&mailbox);
-    CU_ASSERT_FALSE(wr_mailbox_sleeps(&mailbox)); /* came before the sleep */
-    CU_ASSERT_EQUAL(wr_mailbox_take(&mailbox).length, 0);
+    CU_ASSERT_EQUAL_FATAL(wr_mailbox_init(&mailbox, &err), WARREN_OK);
+    (void)wr_mailbox_take(&mailbox);
+    wr_mailbox_poke(&mailbox); /* after the owner looked, before it sleeps */
+    CU_ASSERT_FALSE(wr_mailbox_sleeps(&mailbox));
+    (void)wr_mailbox_take(&mailbox);
     CU_ASSERT(wr_mailbox_sleeps(&mailbox));
     wr_mailbox_poke(&mailbox);
-    struct pollfd fd = { .fd = mailbox.fd, .events = POLLIN };
-    CU_ASSERT_EQUAL(poll(&fd, 1, 0), 1);
-    wr_mailbox_wakes(&mailbox);
-    CU_ASSERT_EQUAL(poll(&fd, 1, 0), 0);
+    CU_ASSERT(is_readable());
     wr_mailbox_done(&mailbox);
 }
 
-static void pushes_to_an_owner_who_is_awake_cost_no_wake_up(void)
+static void a_closed_one_gives_back_what_comes_later(void)
 {
-    CU_ASSERT_EQUAL_FATAL(wr_mailbox_init(&mailbox, NULL), WARREN_OK);
-    struct pollfd fd = { .fd = mailbox.fd, .events = POLLIN };
-    CU_ASSERT(wr_mailbox_push(&mailbox, &letters[0][0].link));
-    CU_ASSERT_EQUAL(poll(&fd, 1, 0), 0);
-    CU_ASSERT_FALSE(wr_mailbox_sleeps(&mailbox));
-    CU_ASSERT_FALSE(wr_mailbox_is_empty(&mailbox));
-    CU_ASSERT_EQUAL(wr_mailbox_take(&mailbox).length, 1);
-    wr_mailbox_done(&mailbox);
-}
-
-static void a_closed_mailbox_takes_nothing_more_and_gives_up_what_it_has(void)
-{
-    CU_ASSERT_EQUAL_FATAL(wr_mailbox_init(&mailbox, NULL), WARREN_OK);
-    CU_ASSERT(wr_mailbox_push(&mailbox, &letters[0][0].link));
+    struct wr_link letters[2];
+    CU_ASSERT_EQUAL_FATAL(wr_mailbox_init(&mailbox, &err), WARREN_OK);
+    CU_ASSERT(wr_mailbox_push(&mailbox, &letters[0]));
     CU_ASSERT_EQUAL(wr_mailbox_close(&mailbox).length, 1);
-    CU_ASSERT_FALSE(wr_mailbox_push(&mailbox, &letters[0][1].link));
+    CU_ASSERT_FALSE(wr_mailbox_push(&mailbox, &letters[1]));
     CU_ASSERT(wr_mailbox_is_empty(&mailbox));
     wr_mailbox_done(&mailbox);
+}
+
+static void a_process_without_stdin_leaks_no_descriptor(void)
+{
+    int kept = dup(0);
+    (void)close(0);
+    CU_ASSERT_EQUAL_FATAL(wr_mailbox_init(&mailbox, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(mailbox.fd, 0);
+    wr_mailbox_done(&mailbox);
+    CU_ASSERT_EQUAL(fcntl(0, F_GETFD), -1);
+    if (kept >= 0) {
+        (void)dup2(kept, 0);
+        (void)close(kept);
+    }
 }
 
 int main(void)
 {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("mailbox", NULL, NULL);
-    CU_ADD_TEST(suite, letters_of_many_threads_arrive_once_and_in_order);
-    CU_ADD_TEST(suite, a_poke_wakes_without_a_letter);
-    CU_ADD_TEST(suite, pushes_to_an_owner_who_is_awake_cost_no_wake_up);
-    CU_ADD_TEST(suite, a_closed_mailbox_takes_nothing_more_and_gives_up_what_it_has);
+    CU_ADD_TEST(suite, letters_arrive_in_order_and_wake_a_sleeper_once);
+    CU_ADD_TEST(suite, a_poke_between_two_sleeps_is_not_lost);
+    CU_ADD_TEST(suite, a_closed_one_gives_back_what_comes_later);
+    CU_ADD_TEST(suite, a_process_without_stdin_leaks_no_descriptor);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
     CU_cleanup_registry();
