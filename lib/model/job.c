@@ -36,26 +36,25 @@ const char *wr_job_keep(struct warren_job *job, struct wr_slice slice)
     return kept->text;
 }
 
-/* Escapes make a text longer; the history has room for so much. */
-static void cut_text(struct wr_text *text)
+/* Ends a longer text within what the history has room for, not in the middle of a character. */
+static void cut_text(char *text, size_t size)
 {
-    if (text->size <= TEXT_MOST) {
+    if (size <= TEXT_MOST) {
         return;
     }
     size_t end = TEXT_MOST - 3;
-    while (end && ((unsigned char)text->data[end] & 0xC0) == 0x80) {
+    for (int i = 0; i < 3 && ((unsigned char)text[end] & 0xC0) == 0x80; i++) {
         end--;
     }
-    text->size = end;
-    wr_text_add_string(text, "...");
+    memcpy(text + end, "...", 4);
 }
 
 void wr_job_say(struct warren_job *job, const char *format, va_list args)
 {
-    char raw[TEXT_MOST + 1];
+    char raw[TEXT_MOST + 2];
     int wanted = vsnprintf(raw, sizeof raw, format, args);
-    if (wanted >= (int)sizeof raw) {
-        memcpy(raw + sizeof raw - 4, "...", 4);
+    if (wanted > 0) {
+        cut_text(raw, (size_t)wanted);
     }
     struct wr_text text = { 0 };
     struct wr_slice said = wr_slice_of(raw);
@@ -63,7 +62,7 @@ void wr_job_say(struct warren_job *job, const char *format, va_list args)
         wr_text_add(&text, said.data, said.size);
     } else {
         wr_text_add_json(&text, said);
-        cut_text(&text);
+        cut_text(text.data, text.size); /* escapes have made it longer */
     }
     free(job->text);
     job->text = wr_text_take(&text);

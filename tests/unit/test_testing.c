@@ -163,6 +163,34 @@ static void a_handler_alone_cannot_publish_and_a_wrong_message_is_refused(void)
         WARREN_INVALID);
 }
 
+static warren_verdict say(warren_job *job, void *user)
+{
+    return warren_dead(job, "%s", (const char *)user);
+}
+
+static void a_text_is_cut_at_500_bytes_whatever_is_in_it(void)
+{
+    static const warren_message message = { .type = "a" };
+    static char said[2000];
+    static char got[4000];
+    warren_verdict verdict;
+    for (size_t i = 0; i + 1 < sizeof said; i++) {
+        said[i] = "\"\xC3\xA9\xC3\xA9"[i % 5]; /* a quote and two letters of two bytes */
+    }
+    CU_ASSERT_EQUAL(warren_test_call(say, said, &message, &verdict, got, sizeof got, NULL, NULL),
+                    WARREN_OK);
+    CU_ASSERT(strlen(got) <= 500 && strlen(got) > 490);
+    CU_ASSERT_EQUAL(strncmp(got, said, strlen(got) - 3), 0); /* no letter halved, nothing escaped */
+    CU_ASSERT_STRING_EQUAL(got + strlen(got) - 3, "...");
+    memset(said, 1, 499);
+    said[499] = (char)0xFF; /* no UTF-8: written in a longer way */
+    said[500] = '\0';
+    CU_ASSERT_EQUAL(warren_test_call(say, said, &message, &verdict, got, sizeof got, NULL, NULL),
+                    WARREN_OK);
+    CU_ASSERT(strlen(got) <= 500);
+    CU_ASSERT_EQUAL(strncmp(got, "\\u0001\\u0001", 12), 0);
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -175,6 +203,7 @@ int main(void)
     CU_ADD_TEST(suite, jobs_that_publish_jobs_without_end_are_an_error_and_no_hang);
     CU_ADD_TEST(suite, a_handler_can_be_called_alone);
     CU_ADD_TEST(suite, a_handler_alone_cannot_publish_and_a_wrong_message_is_refused);
+    CU_ADD_TEST(suite, a_text_is_cut_at_500_bytes_whatever_is_in_it);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
     CU_cleanup_registry();
