@@ -112,8 +112,8 @@ static void what_expires_poisoned_stops_nobody(void)
         publish((struct wr_message){ .present = WR_EXPIRATION, .expiration = wr_slice_of("100") },
                 "short.lived", true);
     }
-    CU_ASSERT(crew_wait_depth(config, "short.lived", 0, 20000));
     publish((struct wr_message){ .body = { "x", 1 } }, "short.lived", false);
+    CU_ASSERT(crew_wait_depth(config, "short.lived", 1, 20000)); /* 0 would also be "no leader" */
     warren *w = start_worker(config, "short.lived");
     CU_ASSERT(crew_wait_runs(1, 20000));
     expect_ladder_works(w, "short.lived");
