@@ -113,6 +113,34 @@ static void note_lane_wait(struct wr_pool *pool, struct wr_lane *lane)
     }
 }
 
+/* Once a job: its deadline is forgotten then. */
+static void note_overrun(struct wr_pool *pool, struct worker *worker)
+{
+    char id[2 * sizeof worker->id];
+    const struct wr_lane *lane = worker->lane;
+    worker->deadline_us = 0;
+    pool->overruns++;
+    wr_log(WR_WARN, "job.overrun", "queue=%s type=%s id=%s timeout_ms=%lld", lane->queue->name,
+           lane->settings->type, wr_log_quote(id, sizeof id, worker->id),
+           (long long)lane->settings->timeout_ms);
+}
+
+static bool is_overdue(const struct worker *worker, int64_t now_us)
+{
+    return worker->lane && worker->deadline_us && now_us >= worker->deadline_us;
+}
+
+/* The watch looks only now and then, so a run that was too long may end unseen. */
+static void end_run(struct wr_pool *pool, struct worker *worker)
+{
+    struct wr_lane *lane = worker->lane;
+    if (worker->deadline_us && is_overdue(worker, wr_clock_mono_us(pool->options.clock))) {
+        note_overrun(pool, worker);
+    }
+    worker->lane = NULL;
+    finish(pool, lane);
+}
+
 static void begin_run(struct wr_pool *pool, struct worker *worker, struct warren_job *job)
 {
     job->clock = pool->options.clock;
@@ -153,8 +181,7 @@ static void *work(void *user)
         (void)pthread_mutex_unlock(&pool->lock);
         pool->options.run(pool->options.user, job);
         (void)pthread_mutex_lock(&pool->lock);
-        worker->lane = NULL;
-        finish(pool, last);
+        end_run(pool, worker);
     }
     pool->ended++;
     (void)pthread_cond_signal(&pool->idle);
@@ -167,7 +194,6 @@ bool wr_pool_step(struct wr_pool *pool)
     struct worker worker = { .pool = pool };
     (void)pthread_mutex_lock(&pool->lock);
     struct warren_job *job = take(pool);
-    struct wr_lane *lane = job ? job->lane : NULL;
     if (job) {
         begin_run(pool, &worker, job);
     }
@@ -177,7 +203,7 @@ bool wr_pool_step(struct wr_pool *pool)
     }
     pool->options.run(pool->options.user, job);
     WR_SCOPED_LOCK(&pool->lock);
-    finish(pool, lane);
+    end_run(pool, &worker);
     return true;
 }
 
@@ -286,17 +312,9 @@ void wr_pool_watch(struct wr_pool *pool)
     int64_t now_us = wr_clock_mono_us(pool->options.clock);
     WR_SCOPED_LOCK(&pool->lock);
     for (int i = 0; i < pool->worker_count; i++) {
-        struct worker *worker = &pool->workers[i];
-        if (!worker->lane || !worker->deadline_us || now_us < worker->deadline_us) {
-            continue;
+        if (is_overdue(&pool->workers[i], now_us)) {
+            note_overrun(pool, &pool->workers[i]);
         }
-        char id[2 * sizeof worker->id];
-        const struct wr_job_settings *settings = worker->lane->settings;
-        worker->deadline_us = 0; /* said once */
-        pool->overruns++;
-        wr_log(WR_WARN, "job.overrun", "queue=%s type=%s id=%s timeout_ms=%lld",
-               worker->lane->queue->name, settings->type, wr_log_quote(id, sizeof id, worker->id),
-               (long long)settings->timeout_ms);
     }
 }
 

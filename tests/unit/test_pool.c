@@ -301,6 +301,26 @@ static void jobs_past_their_timeout_are_counted_once_each(void)
     CU_ASSERT(wr_pool_stop(pool, -1));
 }
 
+static void a_run_that_was_too_long_counts_though_nobody_looked(void)
+{
+    begin(1, 1, false);
+    make_lane(0, 1, false);
+    benches[0].settings.timeout_ms = 1;
+    push(0, 1);
+    CU_ASSERT(wait_for(&at_gate, 1));
+    int64_t until_us = wr_clock_mono_us(NULL) + 3000;
+    while (wr_clock_mono_us(NULL) < until_us) {
+        (void)sched_yield();
+    }
+    open_gate();
+    until_us = wr_clock_mono_us(NULL) + DEADLINE_US;
+    while (wr_pool_counts(pool).running && wr_clock_mono_us(NULL) < until_us) {
+        (void)sched_yield();
+    }
+    CU_ASSERT_EQUAL(wr_pool_counts(pool).overruns, 1);
+    CU_ASSERT(wr_pool_stop(pool, -1));
+}
+
 int main(void)
 {
     wr_cond_init(&changed);
@@ -316,6 +336,7 @@ int main(void)
     CU_ADD_TEST(suite, a_stop_of_idle_threads_needs_no_time);
     CU_ADD_TEST(suite, a_stop_starts_no_waiting_job);
     CU_ADD_TEST(suite, jobs_past_their_timeout_are_counted_once_each);
+    CU_ADD_TEST(suite, a_run_that_was_too_long_counts_though_nobody_looked);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
     CU_cleanup_registry();
