@@ -68,8 +68,12 @@ warren_status warren_handle_in(warren *w, const char *queue, const char *type,
 {
     warren_status rc = refuse_started(w, err);
     rc = rc ? rc : wr_roster_add(&w->roster, queue, type, handler, user, err);
-    if (!rc && w->settings->takes_all) {
+    bool is_listed = !queue || wr_settings_queue(w->settings, queue);
+    if (!rc && w->settings->takes_all && is_listed) {
         rc = wr_settings_add_type(w->settings, type, err);
+        if (rc) {
+            wr_roster_drop_last(&w->roster); /* what failed has left nothing behind */
+        }
     }
     return rc;
 }
@@ -303,7 +307,10 @@ static bool stop_parts(warren *w, bool drained, int64_t until_us)
 warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warren_error *err)
 {
     if (w->state != WR_WORKER_NEW) {
-        return wr_fail(err, WARREN_STATE, "the worker was started already");
+        return wr_fail(err, WARREN_STATE,
+                       w->state == WR_WORKER_RUNNING
+                           ? "the worker runs already"
+                           : "the worker was started before; open another to start again");
     }
     warren_status rc = start_parts(w, signals, err);
     w->state = rc ? WR_WORKER_STOPPED : WR_WORKER_RUNNING;

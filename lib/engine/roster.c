@@ -58,6 +58,13 @@ warren_status wr_roster_add(struct wr_roster *roster, const char *queue, const c
     return WARREN_OK;
 }
 
+void wr_roster_drop_last(struct wr_roster *roster)
+{
+    struct wr_handler_entry *last = &roster->handlers[--roster->handler_count];
+    free(last->queue);
+    free(last->type);
+}
+
 /* --- do they fit? --- */
 
 static const struct wr_job_settings *find_listed(const struct wr_settings *settings,
@@ -92,27 +99,34 @@ static const char *nearest_type(const struct wr_settings *settings, const char *
     return nearest;
 }
 
+static void name_one_unlisted(const struct wr_settings *settings,
+                              const struct wr_handler_entry *entry, struct wr_text *problems)
+{
+    wr_text_add_format(problems, "%shandler of job type \"%s\": ", problems->size ? "\n" : "",
+                       entry->type);
+    if (entry->queue) {
+        bool is_there = wr_settings_queue(settings, entry->queue) != NULL;
+        wr_text_add_format(problems,
+                           is_there ? "queue \"%s\" doesn't list this type"
+                                    : "the configuration has no queue \"%s\"",
+                           entry->queue);
+        return;
+    }
+    const char *nearest = nearest_type(settings, entry->type);
+    wr_text_add_string(problems, "no queue lists this type");
+    if (nearest) {
+        wr_text_add_format(problems, ", did you mean \"%s\"?", nearest);
+    } else {
+        wr_text_add_string(problems, "; add it to the `jobs` of a queue file");
+    }
+}
+
 static void name_unlisted(const struct wr_roster *roster, const struct wr_settings *settings,
                           struct wr_text *problems)
 {
     for (size_t i = 0; i < roster->handler_count; i++) {
-        const struct wr_handler_entry *entry = &roster->handlers[i];
-        if (find_listed(settings, entry)) {
-            continue;
-        }
-        const char *nearest = nearest_type(settings, entry->type);
-        wr_text_add_format(problems, "%shandler of job type \"%s\": %s%s lists this type",
-                           problems->size ? "\n" : "", entry->type,
-                           entry->queue ? "the configuration has no queue that is named "
-                                        : "no queue",
-                           entry->queue ? entry->queue : "");
-        if (entry->queue) {
-            wr_text_add_string(problems, " and");
-        }
-        if (nearest) {
-            wr_text_add_format(problems, ", did you mean \"%s\"?", nearest);
-        } else {
-            wr_text_add_string(problems, "; add it to the `jobs` of a queue file");
+        if (!find_listed(settings, &roster->handlers[i])) {
+            name_one_unlisted(settings, &roster->handlers[i], problems);
         }
     }
 }

@@ -38,6 +38,9 @@ struct wr_roster {
 warren_status wr_roster_add(struct wr_roster *roster, const char *queue, const char *type,
                             warren_handler *handler, void *user, warren_error *err);
 
+/** Takes the handler back that was added last. */
+void wr_roster_drop_last(struct wr_roster *roster);
+
 /** Makes lanes, sources and the thread count. CONFIG: a type without a handler or a handler without
  * a queue, all of them named. */
 warren_status wr_roster_build(struct wr_roster *roster, const struct wr_settings *settings,

@@ -256,6 +256,28 @@ static void a_worker_starts_and_stops_again_and_again(void)
     }
 }
 
+static void handlers_that_fit_nowhere_are_named(void)
+{
+    warren *other = NULL;
+    CU_ASSERT_EQUAL_FATAL(warren_open(&other, NULL, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(warren_handle(other, "a.*", work, NULL, &err), WARREN_INVALID);
+    CU_ASSERT_EQUAL(warren_handle_in(other, "nope", "b", work, NULL, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(warren_start(other, &err), WARREN_CONFIG);
+    CU_ASSERT_STRING_EQUAL(err.text,
+                           "handler of job type \"b\": the configuration has no queue \"nope\"");
+    warren_close(other);
+    begin("", "{ type = \"a\"; }");
+    handle("a", work, 0);
+    CU_ASSERT_EQUAL(warren_handle_in(worker, "q", "c", work, NULL, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(warren_handle(worker, "aa", work, NULL, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(warren_start(worker, &err), WARREN_CONFIG);
+    CU_ASSERT_STRING_EQUAL(err.text,
+                           "handler of job type \"c\": queue \"q\" doesn't list this type\n"
+                           "handler of job type \"aa\": no queue lists this type, did you "
+                           "mean \"a\"?");
+    end();
+}
+
 static void *look(void *user)
 {
     warren_stats_data data = { .size = sizeof data };
@@ -340,6 +362,7 @@ int main(void)
     CU_ADD_TEST(suite, a_stop_waits_for_running_jobs_and_gives_back_the_rest);
     CU_ADD_TEST(suite, a_stop_says_when_handlers_still_run_and_their_jobs_stay);
     CU_ADD_TEST(suite, a_worker_starts_and_stops_again_and_again);
+    CU_ADD_TEST(suite, handlers_that_fit_nowhere_are_named);
     CU_ADD_TEST(suite, anyone_may_look_while_a_worker_starts_and_stops);
     CU_ADD_TEST(suite, a_stop_may_wait_for_ever);
     CU_ADD_TEST(suite, a_stop_right_after_a_publish_loses_no_message);
