@@ -61,6 +61,11 @@ static warren_status check_block(const warren_plugin *info, const char *path, wa
                        "plugin %s needs a newer Warren: abi_minor is %u, this one has %d", path,
                        (unsigned)info->abi_minor, WARREN_ABI_MINOR);
     }
+    if (!info->name || !info->handlers || !info->handler_count) {
+        return wr_fail(err, WARREN_INVALID,
+                       "plugin %s: " WARREN_PLUGIN_SYMBOL " has no %s; want WARREN_PLUGIN(…)", path,
+                       info->name ? "handlers" : "name");
+    }
     return WARREN_OK;
 }
 

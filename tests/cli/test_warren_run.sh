@@ -44,6 +44,27 @@ assert_contains "$err" "good" "and named"
 run "$WARREN" run --plugin ./missing.so
 [[ $status != 0 ]] || fail "a missing plugin is an error" "exit 0" "another"
 assert_contains "$err" "missing.so" "and named"
+cat >bad.c <<'C'
+#include <warren/plugin.h>
+
+WARREN_API extern const warren_plugin warren_plugin_info;
+const warren_plugin warren_plugin_info = { WARREN_PLUGIN_MAGIC, WARREN_ABI_MAJOR, WARREN_ABI_MINOR,
+                                           sizeof(warren_plugin), sizeof(warren_plugin_handler)
+                                           BEHIND };
+C
+bad_plugin()
+{
+    "${CC:-cc}" -shared -fPIC -I"$root/lib/include" "-DBEHIND=$1" "${@:3}" bad.c -o bad.so
+    run "$WARREN" run --plugin ./bad.so
+    assert_status 2 "a plugin is refused: $2"
+    assert_contains "$err" "$2" "and the message says so"
+}
+bad_plugin ',1,"bad",0,0,0' "has no handlers"
+bad_plugin ',0,0,0,0,0' "has no name"
+chmod go+w plugin.so
+run "$WARREN" run --plugin ./plugin.so
+assert_status 2 "a plugin that others may write is refused"
+chmod go-w plugin.so
 run "$WARREN" run --plugin ./plugin.so --log-level loud
 assert_status 2 "a log level is checked"
 
