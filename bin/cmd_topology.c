@@ -114,12 +114,20 @@ static void say_counts(const size_t *counts)
     say("%s", line);
 }
 
+static void say_lines(const char *text)
+{
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        if (length) {
+            say("%.*s", (int)length, text);
+        }
+        text += length + (text[length] == '\n');
+    }
+}
+
 static void say_notes(const warren_topology *topology)
 {
-    const char *notes = warren_topology_notes(topology);
-    if (*notes) {
-        say("%s", notes);
-    }
+    say_lines(warren_topology_notes(topology));
 }
 
 static int run_plan(struct work *work, bool shows_all)
@@ -138,7 +146,12 @@ static int run_plan(struct work *work, bool shows_all)
     if (plan.counts[WARREN_TOPOLOGY_UNKNOWN] && !work->has_bindings) {
         say("bindings are unknown without broker.management_url; --all lists them");
     }
-    return plan.counts[WARREN_TOPOLOGY_DIFFERS] ? EXIT_CONFIG : code;
+    if (plan.counts[WARREN_TOPOLOGY_DIFFERS]) {
+        say("ways on: make the configuration say what stands there; or choose another name; or, "
+            "once the queue is empty, delete it by hand (rabbitmqctl delete_queue NAME)");
+        code = EXIT_CONFIG;
+    }
+    return code;
 }
 
 int cmd_topology_plan(const struct args *args)
@@ -180,7 +193,9 @@ static int run_apply(struct work *work, bool prune)
         return report_applied(work);
     }
     const char *notes = warren_topology_notes(work->topology); /* every difference in full */
-    say("%s", *notes ? notes : err.text);
+    size_t ways_on = strcspn(err.text, "\n");                  /* before some of them */
+    say("%.*s", (int)ways_on, err.text);
+    say_lines(*notes ? notes : err.text + ways_on);
     return EXIT_CONFIG;
 }
 

@@ -69,9 +69,12 @@ CFG
 run "$WARREN" topology plan
 assert_status 7 "another type of queue is exit 7"
 assert_contains "$out" "differs  queue  emails" "plan names it"
+assert_contains "$err" "delete it by hand" "with the ways on"
 run "$WARREN" topology apply
 assert_status 7 "apply refuses"
 assert_contains "$err" "emails" "and names it"
+assert_contains "$err" "x-queue-type is quorum at the broker, the config wants classic" "and how it differs"
+assert_contains "$err" "delete it by hand" "and the ways on"
 
 WARREN_AMQP_URL=amqp://guest:s3cret@127.0.0.1:1/ run "$WARREN" topology apply
 assert_status 6 "no broker is exit 6"
