@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "engine/topologist.h"
-#include "io/uri.h"
+#include "model/uri.h"
 
 enum { CHANNEL = 1, SECRET_MOST = 8192 };
 

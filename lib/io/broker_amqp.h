@@ -2,10 +2,10 @@
 /*
  * Private to broker_amqp*.c: one connection to RabbitMQ through rabbitmq-c.
  *
- *   connect  hosts, credentials, socket, TLS, login           broker_amqp_connect, _login, _socket,
- * _tls in       frames -> assemblers, one a channel -> events    broker_amqp_demux out      calls
- * with an answer, sends without one          broker_amqp_call, and by noun: broker_amqp_topology,
- * _channel, _publish
+ * - connect: hosts, credentials, socket, TLS, login (broker_amqp_connect, _login, _socket, _tls)
+ * - in: frames -> assemblers, one a channel -> events (broker_amqp_demux)
+ * - out: calls with an answer, sends without one (broker_amqp_call, and by noun: _topology, _channel,
+ *   _publish)
  *
  * Everything that comes in goes through one place, wr_amqp_read, which turns a frame into at most
  * one event; while a call waits for its answer, events are queued in order. rabbitmq-c's own calls
@@ -20,7 +20,7 @@
 
 #include "io/broker_amqp_compat.h"
 #include "io/broker.h"
-#include "io/uri.h"
+#include "model/uri.h"
 
 #define WR_CHANNELS_MOST 2047
 #define WR_FRAME_BYTES 131072   /* never less: headers may fill a frame (see broker.h's limits) */

@@ -53,6 +53,11 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
 static void check_queue_file(struct wr_reader *reader, config_setting_t *root)
 {
     int length = config_setting_length(root);
+    if (length == 0) {
+        struct wr_place whole = { reader->file, 0, NULL };
+        wr_problem_note(reader->problems, &whole,
+                        "no queue in it; a queue file holds queue: { … };");
+    }
     for (int i = 0; i < length; i++) {
         config_setting_t *node = config_setting_get_elem(root, (unsigned)i);
         const char *name = config_setting_name(node);

@@ -11,6 +11,7 @@
 #include "model/settings_name.h"
 #include "model/settings_read.h"
 #include "model/settings_value.h"
+#include "model/uri.h"
 
 /* --- one retry policy --- */
 
@@ -135,6 +136,30 @@ static bool begins(const char *text, const char *with)
     return strncmp(text, with, strlen(with)) == 0;
 }
 
+/* What connecting would refuse is told here already. */
+static void check_amqp_url(struct wr_reader *reader, config_setting_t *root, const char *url)
+{
+    static const char subject[] = "broker URL: "; /* which the place says here */
+    struct wr_place place = place_of(reader, root, "broker.url");
+    struct wr_uri uri = { 0 };
+    warren_error err = { .status = WARREN_OK };
+    if (wr_uri_read(&uri, url, &err)) {
+        size_t skip = begins(err.text, subject) ? sizeof subject - 1 : 0;
+        wr_problem_error(reader->problems, &place, "%s", err.text + skip);
+    }
+    bool is_open = !uri.is_tls && !reader->settings->broker.allow_plaintext;
+    for (size_t i = 0; is_open && i < uri.host_count; i++) {
+        if (!wr_uri_is_loopback(uri.hosts[i].name)) {
+            wr_problem_note(reader->problems, &place,
+                            "%s isn't this machine, so nothing connects to it without TLS: use "
+                            "amqps://, or set broker.allow_plaintext = true",
+                            uri.hosts[i].name);
+            is_open = false;
+        }
+    }
+    wr_uri_done(&uri);
+}
+
 static void check_url(struct wr_reader *reader, config_setting_t *root)
 {
     const struct wr_broker_settings *broker = &reader->settings->broker;
@@ -146,6 +171,8 @@ static void check_url(struct wr_reader *reader, config_setting_t *root)
         wr_problem_error(
             reader->problems, &place,
             "got \"%.200s\", want amqp://host, amqps://host or memory:", wr_text_string(&shown));
+    } else if (begins(url, "amqp")) {
+        check_amqp_url(reader, root, url);
     }
     wr_text_clear(&shown);
     url = broker->management_url;
@@ -157,6 +184,32 @@ static void check_url(struct wr_reader *reader, config_setting_t *root)
                          wr_text_string(&shown));
     }
     wr_text_done(&shown);
+}
+
+/* Files that are read only when something connects or starts; they may come later. */
+static void note_missing_files(struct wr_reader *reader, config_setting_t *root)
+{
+    const struct wr_settings *settings = reader->settings;
+    const struct {
+        const char *path;
+        const char *file;
+    } files[] = {
+        { "broker.tls.ca_file", settings->broker.tls.ca_file },
+        { "broker.tls.cert_file", settings->broker.tls.cert_file },
+        { "broker.tls.key_file", settings->broker.tls.key_file },
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (files[i].file && access(files[i].file, R_OK) != 0) {
+            struct wr_place place = place_of(reader, root, files[i].path);
+            wr_problem_note(reader->problems, &place, "%s can't be read now", files[i].file);
+        }
+    }
+    for (size_t i = 0; i < settings->plugin_count; i++) {
+        if (access(settings->plugins[i], R_OK) != 0) {
+            struct wr_place place = place_of(reader, root, "plugins");
+            wr_problem_note(reader->problems, &place, "%s can't be read now", settings->plugins[i]);
+        }
+    }
 }
 
 static void check_twins(struct wr_reader *reader, config_setting_t *root)
@@ -180,6 +233,7 @@ static void check_twins(struct wr_reader *reader, config_setting_t *root)
             wr_problem_note(reader->problems, &place, "%s can't be read now", twins[i].file);
         }
     }
+    note_missing_files(reader, root);
     if (!broker->tls.cert_file != !broker->tls.key_file) {
         struct wr_place place = place_of(
             reader, root, broker->tls.cert_file ? "broker.tls.cert_file" : "broker.tls.key_file");

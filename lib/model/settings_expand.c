@@ -44,6 +44,9 @@ static bool expand_env(struct wr_slice what, struct wr_expansion *out)
         return fail(out, "${env:%.*s}: want ${env:NAME} or ${env:NAME:-default}", WR_SLICE(what));
     }
     (void)snprintf(name, sizeof name, "%.*s", (int)length, what.data);
+    if (mark && memmem(mark, what.size - length, "${", 2)) {
+        return fail(out, "${env:%s:-…}: a default can't hold another \"${\"", name);
+    }
     const char *value = getenv(name);
     if (mark && (!value || !value[0])) {
         wr_text_add(&out->text, mark + 2, what.size - length - 2);

@@ -168,7 +168,8 @@ static bool is_text_kind(const struct wr_option *option)
 /* What can be said against a string that stands for a text. */
 static const char *text_problem(const struct wr_option *option, struct wr_slice text)
 {
-    if (!text.size && (option->required || (option->fallback && option->fallback[0]))) {
+    bool is_needed = option->required || (option->fallback && option->fallback[0]);
+    if (!text.size && (is_needed || option->kind == WR_OPTION_PATHS)) {
         return "must not be empty";
     }
     if (option->kind != WR_OPTION_SECRET && !wr_text_is_utf8(text)) {

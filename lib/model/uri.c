@@ -4,7 +4,7 @@
 // a '/' of a password that was not escaped would land in a later piece and could be printed from
 // there, so an '@' is accepted in one place only and nothing of the pieces before the vhost is ever
 // quoted.
-#include "io/uri.h"
+#include "model/uri.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>

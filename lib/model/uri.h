@@ -7,8 +7,8 @@
  * it. Errors never quote what stands in the URL before the vhost, since a badly escaped password
  * may reach anywhere there. Threads: plain data.
  */
-#ifndef WR_IO_URI_H
-#define WR_IO_URI_H
+#ifndef WR_MODEL_URI_H
+#define WR_MODEL_URI_H
 
 #include "base/text.h"
 #include "model/settings.h"

@@ -145,7 +145,8 @@ static void only_regular_files_are_read(void)
 
 static void a_password_in_a_file_for_everyone_is_noted(void)
 {
-    static const char text[] = "broker: { password = \"pw\";\nurl = \"amqp://u:pw@h\"; };\n" ORDERS;
+    static const char text[] =
+        "broker: { password = \"pw\";\nurl = \"amqp://u:pw@localhost\"; };\n" ORDERS;
     CU_ASSERT_STRING_EQUAL(
         folder_complaints(text, NULL),
         "warren.cfg:1: note: broker.password: a password in a file that everyone "
@@ -154,8 +155,9 @@ static void a_password_in_a_file_for_everyone_is_noted(void)
         "read; chmod o-r it, or use password_file or ${env:NAME}\n");
     setenv("WARREN_TEST_PASSWORD", "pw", 1);
     CU_ASSERT_STRING_EQUAL(
-        folder_complaints("broker: { url = \"amqp://u:${env:WARREN_TEST_PASSWORD}@h\"; };\n" ORDERS,
-                          NULL),
+        folder_complaints(
+            "broker: { url = \"amqp://u:${env:WARREN_TEST_PASSWORD}@localhost\"; };\n" ORDERS,
+            NULL),
         "");
     folder_make();
     folder_write("warren.cfg", text);
@@ -163,6 +165,45 @@ static void a_password_in_a_file_for_everyone_is_noted(void)
     wr_settings_free(folder_load("warren.cfg"));
     folder_remove();
     CU_ASSERT_STRING_EQUAL(wr_text_string(&folder_problems), "");
+}
+
+static void what_connecting_would_refuse_is_told_before(void)
+{
+    CU_ASSERT(
+        has_line(folder_complaints("\nbroker: { url = \"amqp://u:p@localhost:99999\"; };", NULL),
+                 "warren.cfg:2: broker.url: a port is not a number from 1 to 65535; in a user "
+                 "name or password write '/' as %2F, '@' as %40, '?' as %3F, '#' as %23, '%' "
+                 "as %25"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(
+        folder_complaints("broker: { url = \"amqp://u:se@cret@localhost\"; };", NULL), "one '@'"));
+    CU_ASSERT_PTR_NULL(strstr(wr_text_string(&folder_problems), "cret"));
+    CU_ASSERT(has_line(
+        folder_complaints("broker: { url = \"amqp://localhost,rabbit.example\"; };", NULL),
+        "warren.cfg:1: note: broker.url: rabbit.example isn't this machine, so nothing connects to "
+        "it without TLS: use amqps://, or set broker.allow_plaintext = true"));
+    CU_ASSERT_PTR_NULL(
+        strstr(folder_complaints("broker: { url = \"amqps://rabbit.example\"; };", NULL), "TLS"));
+}
+
+static void files_that_are_not_there_are_noted(void)
+{
+    const char *said = folder_complaints("plugins = [\"/none.so\"];\n"
+                                         "broker: { tls: { ca_file = \"/none.pem\"; }; };",
+                                         NULL);
+    CU_ASSERT(has_line(said, "warren.cfg:1: note: plugins: /none.so can't be read now"));
+    CU_ASSERT(
+        has_line(said, "warren.cfg:2: note: broker.tls.ca_file: /none.pem can't be read now"));
+    CU_ASSERT(has_line(folder_complaints("plugins = [\"\"];", NULL),
+                       "warren.cfg:1: plugins[0]: must not be empty"));
+    CU_ASSERT(has_line(folder_complaints("", "# nothing yet\n"),
+                       "queues/10.cfg: note: no queue in it; a queue file holds queue: { … };"));
+}
+
+static void a_default_holds_no_other_variable(void)
+{
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(folder_complaints("namespace = \"${env:NOPE_A:-${env:NOPE_B}}\";", NULL),
+               "namespace: ${env:NOPE_A:-…}: a default can't hold another \"${\""));
 }
 
 static struct wr_settings *load_expanded(const char *text)
@@ -274,6 +315,9 @@ int main(void)
     CU_ADD_TEST(suite, variables_and_files_are_expanded_after_parsing);
     CU_ADD_TEST(suite, what_cannot_be_expanded_is_said_without_the_value);
     CU_ADD_TEST(suite, a_value_from_outside_is_limited_and_must_be_text);
+    CU_ADD_TEST(suite, what_connecting_would_refuse_is_told_before);
+    CU_ADD_TEST(suite, files_that_are_not_there_are_noted);
+    CU_ADD_TEST(suite, a_default_holds_no_other_variable);
     CU_ADD_TEST(suite, no_damaged_file_does_harm);
     CU_basic_run_tests();
     wr_text_done(&folder_problems);

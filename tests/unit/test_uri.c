@@ -3,7 +3,7 @@
 #include <CUnit/Basic.h>
 #include <CUnit/CUnit.h>
 
-#include "io/uri.h"
+#include "model/uri.h"
 
 static struct wr_uri uri;
 static warren_error error;
