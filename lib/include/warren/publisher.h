@@ -4,7 +4,8 @@
  * persistent, mandatory and confirmed. It works alone, without a worker, and keeps one connection
  * on a thread of its own.
  *
- * Threads: one publisher may be used by any number of threads at once.
+ * Threads: one publisher may be used by any number of threads at once; after a fork by the parent
+ * only, since its thread isn't in the child.
  */
 #ifndef WARREN_PUBLISHER_H
 #define WARREN_PUBLISHER_H

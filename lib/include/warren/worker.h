@@ -4,7 +4,9 @@
  *
  * Either `warren_run`, which owns signals and blocks until a drain is over; or `warren_start` and
  * `warren_stop` inside a service with a main loop of its own. Unless said otherwise, the calls on
- * one worker are made from one thread.
+ * one worker are made from one thread. After a fork a started worker belongs to the parent: its
+ * threads aren't in the child, which may neither use, stop nor close it (it would wait for ever).
+ * A child that needs one opens its own, best before the parent starts threads, or after an exec.
  */
 #ifndef WARREN_WORKER_H
 #define WARREN_WORKER_H
