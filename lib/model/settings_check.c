@@ -136,11 +136,19 @@ static bool begins(const char *text, const char *with)
     return strncmp(text, with, strlen(with)) == 0;
 }
 
+/* Said nowhere, a URL that is wrong can only be the environment's. */
+static struct wr_place place_of_url(const struct wr_reader *reader, config_setting_t *root)
+{
+    struct wr_place place = place_of(reader, root, "broker.url");
+    place.path = place.line ? place.path : "broker.url (WARREN_AMQP_URL)";
+    return place;
+}
+
 /* What connecting would refuse is told here already. */
 static void check_amqp_url(struct wr_reader *reader, config_setting_t *root, const char *url)
 {
     static const char subject[] = "broker URL: "; /* which the place says here */
-    struct wr_place place = place_of(reader, root, "broker.url");
+    struct wr_place place = place_of_url(reader, root);
     struct wr_uri uri = { 0 };
     warren_error err = { .status = WARREN_OK };
     if (wr_uri_read(&uri, url, &err)) {
@@ -166,7 +174,7 @@ static void check_url(struct wr_reader *reader, config_setting_t *root)
     struct wr_text shown = { 0 };
     const char *url = broker->url ? broker->url : "";
     if (!begins(url, "amqp://") && !begins(url, "amqps://") && !begins(url, "memory:")) {
-        struct wr_place place = place_of(reader, root, "broker.url");
+        struct wr_place place = place_of_url(reader, root);
         wr_settings_redact_url(url, &shown);
         wr_problem_error(
             reader->problems, &place,

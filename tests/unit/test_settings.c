@@ -56,9 +56,10 @@ static void the_environment_gives_the_default_url(void)
     wr_settings_free(settings);
     setenv("WARREN_AMQP_URL", "http://u:hidden@broker", 1);
     CU_ASSERT_PTR_NULL(folder_load(NULL));
-    CU_ASSERT(has_line(wr_text_string(&folder_problems),
-                       "defaults: broker.url: got \"http://u:***@broker\", want amqp://host, "
-                       "amqps://host or memory:"));
+    CU_ASSERT(has_line(
+        wr_text_string(&folder_problems),
+        "defaults: broker.url (WARREN_AMQP_URL): got \"http://u:***@broker\", want amqp://host, "
+        "amqps://host or memory:"));
     unsetenv("WARREN_AMQP_URL");
 }
 
