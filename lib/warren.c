@@ -320,7 +320,7 @@ warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warre
     }
     wr_worker_show(w);
     wr_log(WR_INFO, "worker.start", "name=%s threads=%d queues=%zu types=%zu", w->name,
-           w->roster.threads, w->roster.source_count, w->roster.lane_count);
+           w->roster.threads, w->settings->queue_count, w->roster.lane_count);
     return WARREN_OK;
 }
 

@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -265,14 +266,25 @@ static bool claims_json(const struct warren_job *job)
            memcmp(type.data, json, size) == 0 && (type.size == size || type.data[size] == ';');
 }
 
+static void condemn_as_expired(struct warren_job *job)
+{
+    char second[32] = "";
+    time_t seconds = (time_t)(job->books.expires_ms / 1000);
+    struct tm parts;
+    if (gmtime_r(&seconds, &parts)) {
+        (void)strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", &parts);
+    }
+    wr_job_condemn(job, "expired", "it was to start before %s.%03dZ", second,
+                   (int)(job->books.expires_ms % 1000));
+}
+
 /* What may keep a job from its handler. */
 static void check(struct wr_runner *runner, struct warren_job *job)
 {
     warren_error err = { .status = WARREN_OK };
     struct wr_retry_policy policy;
     if (job->books.expires_ms && wr_clock_wall_ms(runner->clock) > job->books.expires_ms) {
-        wr_job_condemn(job, "expired", "it was to start before %lld (ms since 1970)",
-                       (long long)job->books.expires_ms);
+        condemn_as_expired(job);
     }
     bool has_own_policy = job->books.max_attempts || job->books.backoff.size;
     if (has_own_policy && !wr_job_policy(job, &policy, &err)) {

@@ -69,10 +69,11 @@ static warren_status find_delay(const warren_message *message, const struct wr_c
     }
     int64_t delay_ms = message->at_ms ? message->at_ms - how->wall_ms : message->delay_ms;
     if (delay_ms > how->delay_max_ms) {
+        char wait[32];
         char most[32];
         return wr_fail(err, WARREN_INVALID,
-                       "the message is to wait %lld ms, at most %s is possible: raise delay.max",
-                       (long long)delay_ms,
+                       "the message is to wait %s, at most %s is possible: raise delay.max",
+                       wr_duration_write(wait, sizeof wait, delay_ms),
                        wr_duration_write(most, sizeof most, how->delay_max_ms));
     }
     if (delay_ms > 0 && message->exchange) {
