@@ -17,7 +17,7 @@ static const char exit_help[] =
     "    3  partly done: interrupted or failed on the way; the message says how to go on\n"
     "    4  not found: the queue, dead letter or option named\n"
     "    5  refused: not confirmed, or not allowed in this state\n"
-    "    6  no broker answers, or it refuses password, vhost, permission or certificate\n"
+    "    6  no broker answers, or it went away, or refuses password, vhost, rights or certificate\n"
     "    7  the configuration is invalid, or unlike what stands at the broker\n"
     "    8  timeout\n"
     "128+n  ended by signal n\n";

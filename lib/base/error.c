@@ -18,7 +18,7 @@ static const struct status_row {
     { WARREN_NO_MEMORY, 1, "no_memory" },
     { WARREN_NOT_FOUND, 4, "not_found" },
     { WARREN_TIMEOUT, 8, "timeout" },
-    { WARREN_CLOSED, 1, "closed" },
+    { WARREN_CLOSED, 6, "closed" },
     { WARREN_AGAIN, 1, "again" },
     { WARREN_UNREACHABLE, 6, "unreachable" },
     { WARREN_REFUSED, 6, "refused" },

@@ -49,7 +49,7 @@ WARREN_API const char *warren_status_name(warren_status status);
 
 /**
  * The exit code of a program that ends with this status: 0 ok, 1 failed, 2 usage, 4 not found, 5
- * refused by state, 6 broker unreachable or refusing, 7 configuration invalid or unlike the broker,
+ * refused by state, 6 broker unreachable, gone or refusing, 7 configuration invalid or unlike the broker,
  * 8 timeout.
  */
 WARREN_API int warren_exit_code(warren_status status);
