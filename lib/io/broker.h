@@ -54,7 +54,7 @@ enum wr_event_kind {
     WR_EVENT_OVERSIZED, /* tag: a delivery whose body was not read; size = what it claimed. One that
                            the broker would crash on dead-lettering is read and delivered instead:
                            it must not be given back to it (model/strip.h) */
-    WR_EVENT_MALFORMED, /* tag: a delivery whose properties can't be read */
+    WR_EVENT_MALFORMED, /* tag: a delivery whose properties can't be read; CLOSED may follow */
     WR_EVENT_RETURNED,  /* delivery: yours; a mandatory message that no queue takes; its ack follows
                          */
     WR_EVENT_ACKED,     /* tag, multiple: the broker has the publish */

@@ -87,6 +87,7 @@ struct wr_amqp {
     bool is_blocked;  /* the owner was told so */
     bool is_told;     /* WR_EVENT_CLOSED was given */
     bool is_broken;   /* no goodbye any more: the stream is unusable */
+    bool is_stuck;    /* the library reads nothing more; what is sent still arrives */
     bool is_dead;     /* closed, by whomever */
     int dead_code;
     char dead_text[256];

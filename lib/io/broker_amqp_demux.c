@@ -358,13 +358,49 @@ static void take(struct wr_amqp *amqp, const amqp_frame_t *frame, struct wr_even
     }
 }
 
+/* rabbitmq-c 0.15 (not 0.11) refuses headers that are nested deeper than 100, and then reads nothing
+ * more. But it has handed out the frame, and sending works on: so the owner learns whose message it
+ * is and can reject it, or it would come back on every new connection. */
+static bool is_refused_delivery(struct wr_amqp *amqp, const amqp_frame_t *frame,
+                                struct wr_event *out)
+{
+    if (frame->frame_type != AMQP_FRAME_HEADER || frame->channel > WR_CHANNELS_MOST) {
+        return false;
+    }
+    struct wr_amqp_channel *channel = amqp->channels[frame->channel];
+    uint64_t size = frame->payload.properties.body_size;
+    bool is_delivery = channel && channel->part == WR_PART_HEADER && !channel->is_return &&
+                       !is_dropped(channel, frame);
+    if (!is_delivery || !is_unread(amqp, size, wr_amqp_slice(frame->payload.properties.raw))) {
+        return false;
+    }
+    out->channel = frame->channel;
+    skip(channel, WR_EVENT_MALFORMED, size, out);
+    return true;
+}
+
+static bool read_failed(struct wr_amqp *amqp, int status, const amqp_frame_t *frame,
+                        struct wr_event *out)
+{
+    amqp->is_stuck = status == AMQP_STATUS_BAD_AMQP_DATA && is_refused_delivery(amqp, frame, out);
+    if (!amqp->is_stuck) {
+        wr_amqp_die_of(amqp, status);
+    }
+    return amqp->is_stuck;
+}
+
 bool wr_amqp_read(struct wr_amqp *amqp, struct wr_event *out)
 {
     *out = (struct wr_event){ .kind = WR_EVENT_NONE };
     if (amqp->is_dead) {
         return false;
     }
-    amqp_frame_t frame;
+    if (amqp->is_stuck) {
+        amqp->is_broken = true;
+        wr_amqp_die(amqp, 0, "a message's headers are nested too deep for rabbitmq-c to read on");
+        return false;
+    }
+    amqp_frame_t frame = { .frame_type = 0 };
     struct timeval at_once = { 0 };
     int status = amqp_simple_wait_frame_noblock(amqp->connection, &frame, &at_once);
     amqp->is_drained = status == AMQP_STATUS_TIMEOUT;
@@ -372,8 +408,7 @@ bool wr_amqp_read(struct wr_amqp *amqp, struct wr_event *out)
         return false;
     }
     if (status != AMQP_STATUS_OK) {
-        wr_amqp_die_of(amqp, status);
-        return false;
+        return read_failed(amqp, status, &frame, out);
     }
     amqp->has_heard = true;
     take(amqp, &frame, out);
