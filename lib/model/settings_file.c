@@ -68,6 +68,19 @@ static bool load_text(struct wr_reader *reader, struct wr_text *out)
     return ok;
 }
 
+/* libconfig tells the line; which setting it was about is clear where one stands alone in it. */
+static void report_parser(struct wr_reader *reader, config_t *config, struct wr_slice text)
+{
+    char path[WR_CONFIG_PATH_SIZE];
+    int line = config_error_line(config);
+    bool is_twice = strcmp(config_error_text(config), "duplicate setting name") == 0;
+    bool is_named = is_twice && wr_settings_name_in_line(text, line, path);
+    struct wr_place place = { reader->file, line, is_named ? path : NULL };
+    wr_problem_error(reader->problems, &place, "%s",
+                     is_twice ? "the same name stands twice in its group"
+                              : config_error_text(config));
+}
+
 bool wr_reader_parse(struct wr_reader *reader, config_t *out)
 {
     config_init(out);
@@ -76,8 +89,7 @@ bool wr_reader_parse(struct wr_reader *reader, config_t *out)
         load_text(reader, &text) &&
         wr_settings_lex(reader->problems, reader->file, (struct wr_slice){ text.data, text.size });
     if (ok && !config_read_string(out, text.data)) {
-        struct wr_place place = { reader->file, config_error_line(out), NULL };
-        wr_problem_error(reader->problems, &place, "%s", config_error_text(out));
+        report_parser(reader, out, (struct wr_slice){ text.data, text.size });
         ok = false;
     }
     wr_text_done(&text);

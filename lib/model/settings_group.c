@@ -258,9 +258,13 @@ static bool type_suits(const struct wr_option *option, int type)
     }
 }
 
+/* A number that is too large was told by the lexer: what became of it is no news. */
 static void read_scalar(struct wr_reader *reader, const struct wr_option *option,
                         const struct wr_place *place, config_setting_t *node, void *base)
 {
+    if (wr_problem_is_told(reader->problems, place)) {
+        return;
+    }
     char text[64];
     struct wr_value value = { 0 };
     int type = config_setting_type(node);

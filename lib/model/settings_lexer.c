@@ -3,11 +3,22 @@
 // without an L wraps to another number that may look valid, an unknown escape such as \u00e9 stays
 // as it is written, \x00 ends a string early, @include reads any file. None of it can be seen after
 // parsing, so this small lexer goes over the text first. It knows just enough of the grammar not to
-// be fooled: strings, the three kinds of comments, names, numbers and brackets.
+// be fooled: strings, the three kinds of comments, names, numbers and brackets. It also knows where
+// it is, so that its problems have a path like all others; and most of them don't keep the file from
+// being parsed, so that the rest is checked as well.
 #include <ctype.h>
 #include <stdio.h>
 
 #include "model/settings_read.h"
+
+_Static_assert(WR_CONFIG_DEPTH_MOST == 32, "as the message says");
+
+/* A group or list that is open. */
+struct level {
+    struct wr_slice name; /* empty for one in a list */
+    bool is_list;
+    int index; /* of the element that is being read */
+};
 
 struct lexer {
     struct wr_problems *problems;
@@ -16,9 +27,40 @@ struct lexer {
     const char *end;
     int line;
     int depth;
-    bool line_start; /* only blanks so far on this line */
-    bool ok;
+    bool line_start;      /* only blanks so far on this line */
+    struct wr_slice word; /* the last one, which may turn out to be a name */
+    struct wr_slice name; /* whose value is being read */
+    struct level levels[WR_CONFIG_DEPTH_MOST];
+    int wanted_line;   /* whose names are looked for; 0: none */
+    char *wanted_path; /* where the first of them goes */
+    int names_there;
+    bool ok; /* it may be parsed */
 };
+
+static void go_below(char path[WR_CONFIG_PATH_SIZE], struct wr_slice name)
+{
+    size_t length = strlen(path);
+    if (name.size) {
+        (void)snprintf(path + length, WR_CONFIG_PATH_SIZE - length, "%s%.*s", length ? "." : "",
+                       WR_SLICE(name));
+    }
+}
+
+/* "queue.jobs[1].concurrency" */
+static const char *path_here(const struct lexer *lexer, char out[WR_CONFIG_PATH_SIZE])
+{
+    out[0] = '\0';
+    for (int i = 0; i < lexer->depth && i < WR_CONFIG_DEPTH_MOST; i++) {
+        go_below(out, lexer->levels[i].name);
+        size_t length = strlen(out);
+        if (lexer->levels[i].is_list) {
+            (void)snprintf(out + length, WR_CONFIG_PATH_SIZE - length, "[%d]",
+                           lexer->levels[i].index);
+        }
+    }
+    go_below(out, lexer->name);
+    return out;
+}
 
 __attribute__((format(printf, 2, 3))) static void report(struct lexer *lexer, const char *format,
                                                          ...)
@@ -28,6 +70,14 @@ __attribute__((format(printf, 2, 3))) static void report(struct lexer *lexer, co
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    char path[WR_CONFIG_PATH_SIZE];
+    struct wr_place place = { lexer->file, lexer->line, path_here(lexer, path) };
+    wr_problem_error(lexer->problems, &place, "%s", text);
+}
+
+/* About the file rather than a setting: it isn't parsed. */
+static void refuse(struct lexer *lexer, const char *text)
+{
     struct wr_place place = { lexer->file, lexer->line, NULL };
     wr_problem_error(lexer->problems, &place, "%s", text);
     lexer->ok = false;
@@ -149,12 +199,41 @@ static void skip_name(struct lexer *lexer)
     }
 }
 
+static void take_word(struct lexer *lexer)
+{
+    const char *start = lexer->at;
+    skip_name(lexer);
+    lexer->word = (struct wr_slice){ start, (size_t)(lexer->at - start) };
+}
+
 static void check_bracket(struct lexer *lexer)
 {
     bool opens = strchr("{[(", *lexer->at) != NULL;
+    if (opens && lexer->depth == WR_CONFIG_DEPTH_MOST) {
+        refuse(lexer, "nested deeper than 32 groups and lists");
+    } else if (opens && lexer->depth >= 0 && lexer->depth < WR_CONFIG_DEPTH_MOST) {
+        lexer->levels[lexer->depth] = (struct level){ lexer->name, *lexer->at != '{', 0 };
+    }
     lexer->depth += opens ? 1 : -1;
-    if (opens && lexer->depth == WR_CONFIG_DEPTH_MOST + 1) {
-        report(lexer, "nested deeper than %d groups and lists", WR_CONFIG_DEPTH_MOST);
+    lexer->name = (struct wr_slice){ NULL, 0 };
+    step(lexer);
+}
+
+static void note_name(struct lexer *lexer)
+{
+    if (lexer->line == lexer->wanted_line && lexer->names_there++ == 0) {
+        (void)path_here(lexer, lexer->wanted_path);
+    }
+}
+
+/* '=' and ':' make the word before them a name, ',' ends an element. */
+static void take_mark(struct lexer *lexer)
+{
+    if (*lexer->at != ',') {
+        lexer->name = lexer->word;
+        note_name(lexer);
+    } else if (lexer->depth > 0 && lexer->depth <= WR_CONFIG_DEPTH_MOST) {
+        lexer->levels[lexer->depth - 1].index++;
     }
     step(lexer);
 }
@@ -162,7 +241,7 @@ static void check_bracket(struct lexer *lexer)
 static void check_include(struct lexer *lexer)
 {
     if (starts(lexer, "@include")) {
-        report(lexer,
+        refuse(lexer,
                "@include is not allowed; options belong into warren.cfg, and every *.cfg file "
                "in the folder of queues is read by itself");
     }
@@ -181,9 +260,11 @@ static void next_token(struct lexer *lexer)
     } else if (isdigit(c) || c == '.' || c == '-' || c == '+') {
         check_number(lexer);
     } else if (isalpha(c) || c == '*') {
-        skip_name(lexer);
+        take_word(lexer);
     } else if (strchr("{}[]()", c)) {
         check_bracket(lexer);
+    } else if (strchr("=:,", c)) {
+        take_mark(lexer);
     } else if (c == '@' && lexer->line_start) {
         check_include(lexer);
     } else {
@@ -203,15 +284,32 @@ bool wr_settings_lex(struct wr_problems *problems, const char *file, struct wr_s
     const char *nul = text.size ? memchr(text.data, '\0', text.size) : NULL;
     if (nul || !wr_text_is_utf8(text)) {
         lexer.line = 0;
-        report(&lexer, "the file is not text in UTF-8");
+        refuse(&lexer, "the file is not text in UTF-8");
         return false;
     }
     if (starts(&lexer, "\xEF\xBB\xBF")) {
-        report(&lexer, "the file begins with a byte order mark; save it as UTF-8 without one");
+        refuse(&lexer, "the file begins with a byte order mark; save it as UTF-8 without one");
         lexer.at += 3;
     }
     while (lexer.at < lexer.end) {
         next_token(&lexer);
     }
     return lexer.ok;
+}
+
+bool wr_settings_name_in_line(struct wr_slice text, int line, char out[WR_CONFIG_PATH_SIZE])
+{
+    struct wr_problems told_already = { 0 };
+    struct lexer lexer = { .problems = &told_already,
+                           .at = text.data,
+                           .end = text.data + text.size,
+                           .line = 1,
+                           .line_start = true,
+                           .wanted_line = line,
+                           .wanted_path = out };
+    while (lexer.at < lexer.end) {
+        next_token(&lexer);
+    }
+    wr_problems_done(&told_already);
+    return lexer.names_there == 1;
 }

@@ -66,6 +66,19 @@ void wr_problem_error(struct wr_problems *problems, const struct wr_place *place
     va_end(args);
 }
 
+bool wr_problem_is_told(const struct wr_problems *problems, const struct wr_place *place)
+{
+    for (size_t i = 0; i < problems->length; i++) {
+        const struct wr_problem *told = &problems->items[i];
+        if (!told->is_note && told->line == place->line && told->file && told->path &&
+            strcmp(told->path, place->path ? place->path : "") == 0 &&
+            strcmp(told->file, place->file ? place->file : "") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void wr_problem_note(struct wr_problems *problems, const struct wr_place *place, const char *format,
                      ...)
 {

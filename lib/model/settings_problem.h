@@ -21,6 +21,9 @@ struct wr_place {
 void wr_problem_error(struct wr_problems *problems, const struct wr_place *place,
                       const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/** Whether there is an error of this file, line and path. */
+bool wr_problem_is_told(const struct wr_problems *problems, const struct wr_place *place);
+
 /** Adds what is worth knowing and stops nothing. */
 void wr_problem_note(struct wr_problems *problems, const struct wr_place *place, const char *format,
                      ...) __attribute__((format(printf, 3, 4)));

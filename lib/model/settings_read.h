@@ -42,8 +42,11 @@ struct wr_reader {
 bool wr_reader_parse(struct wr_reader *reader, config_t *out);
 
 /** Reports in `text` integers that libconfig would wrap, escapes that it would not understand,
- * @include, and too deep nesting. True when there was nothing. */
+ * @include, and too deep nesting. True when the text may be parsed all the same. */
 bool wr_settings_lex(struct wr_problems *problems, const char *file, struct wr_slice text);
+
+/** The path of the setting whose name stands in a line; false when there are several, or none. */
+bool wr_settings_name_in_line(struct wr_slice text, int line, char out[WR_CONFIG_PATH_SIZE]);
 
 /** What expanding a string found. */
 struct wr_expansion {

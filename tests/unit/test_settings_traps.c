@@ -15,13 +15,30 @@ static void an_integer_that_would_wrap_is_refused_in_its_line(void)
                                          "publish: { window = 0xFFFFFFFF; };\n"
                                          "json = 99999999999999999999L;",
                                          NULL);
-    CU_ASSERT(has_line(said, "warren.cfg:4: the number 99999999999 is too large"));
-    CU_ASSERT(has_line(said, "warren.cfg:6: the number 2147483648 is too large"));
-    CU_ASSERT(has_line(said, "warren.cfg:7: the number 0xFFFFFFFF is too large"));
-    CU_ASSERT(has_line(said, "warren.cfg:8: the number 99999999999999999999 is too large"));
+    CU_ASSERT(has_line(said, "warren.cfg:4: threads: the number 99999999999 is too large"));
+    CU_ASSERT(has_line(said, "warren.cfg:6: limits.headers: the number 2147483648 is too large"));
+    CU_ASSERT(has_line(said, "warren.cfg:7: publish.window: the number 0xFFFFFFFF is too large"));
+    CU_ASSERT(has_line(said, "warren.cfg:8: json: the number 99999999999999999999 is too large"));
     CU_ASSERT_PTR_NULL(strstr(said, ":1:"));
     CU_ASSERT_PTR_NULL(strstr(said, ":2:"));
     CU_ASSERT_PTR_NULL(strstr(said, ":5:"));
+}
+
+static void what_the_lexer_finds_hides_nothing_else(void)
+{
+    const char *said = folder_complaints("threads = 99999999999;\ndrain_timeout = 25;",
+                                         "queue: { name = \"q\";\njobs: ( { type = \"a\"; },\n"
+                                         "{ type = \"b\"; concurrency = 2147483648;\n"
+                                         "retry: { delays = [ \"1s\", \"\\q\" ]; }; } ); };");
+    CU_ASSERT_STRING_EQUAL(
+        said,
+        "warren.cfg:1: threads: the number 99999999999 is too large\n"
+        "warren.cfg:2: drain_timeout: got 25, want a duration such as \"90s\" or \"2m\"\n"
+        "queues/10.cfg:3: queue.jobs[1].concurrency: the number 2147483648 is too large\n"
+        "queues/10.cfg:4: queue.jobs[1].retry.delays[1]: \\q is not an escape here; a "
+        "backslash is written \\\\\n"
+        "queues/10.cfg:4: queue.jobs[1].retry.delays[1]: got \"\\q\", want a duration such as "
+        "\"90s\" or \"2m\"\n");
 }
 
 static void numbers_in_names_strings_and_fractions_are_left_alone(void)
@@ -52,11 +69,12 @@ static void escapes_that_would_stay_as_they_are_written_are_refused(void)
     const char *said = folder_complaints("namespace = \"caf\\u00e9\";\nlog: { level = \"\\q\"; };\n"
                                          "broker: { user = \"a\\x00b\"; };",
                                          ORDERS);
-    CU_ASSERT(has_line(said, "warren.cfg:1: \\u is not an escape here; write the character itself, "
-                             "in UTF-8"));
-    CU_ASSERT(
-        has_line(said, "warren.cfg:2: \\q is not an escape here; a backslash is written \\\\"));
-    CU_ASSERT(has_line(said, "warren.cfg:3: a string can't hold \\x00"));
+    CU_ASSERT(has_line(
+        said, "warren.cfg:1: namespace: \\u is not an escape here; write the character itself, "
+              "in UTF-8"));
+    CU_ASSERT(has_line(
+        said, "warren.cfg:2: log.level: \\q is not an escape here; a backslash is written \\\\"));
+    CU_ASSERT(has_line(said, "warren.cfg:3: broker.user: a string can't hold \\x00"));
     CU_ASSERT_STRING_EQUAL(queue_complaints("name = \"caf\xC3\xA9\\x41\\t\";"),
                            "queues/10.cfg:1: "
                            "queue.jobs: is missing\nqueues/10.cfg:2: queue.name: has control "
@@ -80,7 +98,8 @@ static void a_file_that_is_no_text_is_refused(void)
 static void a_key_said_twice_and_a_syntax_error_have_their_lines(void)
 {
     const char *said = folder_complaints("threads = 1;\n\nthreads = 2;", NULL);
-    CU_ASSERT_STRING_EQUAL(said, "warren.cfg:3: duplicate setting name\n");
+    CU_ASSERT_STRING_EQUAL(said,
+                           "warren.cfg:3: threads: the same name stands twice in its group\n");
     said = folder_complaints("threads = 1;\nlog: {\n level = ;\n};", NULL);
     CU_ASSERT_STRING_EQUAL(said, "warren.cfg:3: syntax error\n");
 }
@@ -303,6 +322,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("settings_traps", NULL, NULL);
     CU_ADD_TEST(suite, an_integer_that_would_wrap_is_refused_in_its_line);
+    CU_ADD_TEST(suite, what_the_lexer_finds_hides_nothing_else);
     CU_ADD_TEST(suite, numbers_in_names_strings_and_fractions_are_left_alone);
     CU_ADD_TEST(suite, an_include_is_refused_before_anything_is_read);
     CU_ADD_TEST(suite, escapes_that_would_stay_as_they_are_written_are_refused);
