@@ -193,7 +193,10 @@ static void connection_closed(struct wr_amqp *amqp, const amqp_connection_close_
     amqp->is_broken = true;
     char text[256];
     say(text, sizeof text, close->reply_text);
-    wr_amqp_die(amqp, close->reply_code, "%s", text);
+    wr_amqp_die(amqp, close->reply_code, "%s%s", text,
+                close->reply_code == AMQP_INTERNAL_ERROR
+                    ? ": a fault of the broker's own, its log says which"
+                    : "");
 }
 
 static void connection_method(struct wr_amqp *amqp, const amqp_frame_t *frame, struct wr_event *out)
