@@ -51,6 +51,16 @@ static bool is_isolated(const struct wr_queue_settings *queue, const char *type)
     return false;
 }
 
+/* The queue that a type's jobs of `queue` stand in. */
+static void name_home(const struct wr_queue_settings *queue, const char *type, char *home)
+{
+    if (is_isolated(queue, type)) {
+        wr_topology_isolated_queue(home, NAME_SIZE, queue->name, type);
+    } else {
+        memcpy(home, queue->name, strlen(queue->name) + 1);
+    }
+}
+
 static warren_status find_home(struct hunt *hunt, const warren_dead_letter *letter, char *home)
 {
     const struct wr_queue_settings *queue = wr_settings_queue(hunt->admin->settings, letter->queue);
@@ -60,11 +70,7 @@ static warren_status find_home(struct hunt *hunt, const warren_dead_letter *lett
                        "have: add it, or drop the message",
                        letter->id, letter->queue);
     }
-    if (is_isolated(queue, letter->type)) {
-        wr_topology_isolated_queue(home, NAME_SIZE, queue->name, letter->type);
-    } else {
-        memcpy(home, queue->name, strlen(queue->name) + 1);
-    }
+    name_home(queue, letter->type, home);
     return WARREN_OK;
 }
 
@@ -82,6 +88,28 @@ static warren_status check_home(struct hunt *hunt, const char *home)
     return rc;
 }
 
+/* The same for a delayed publish, which goes home by its type. */
+static warren_status check_type(struct hunt *hunt, const char *type)
+{
+    const struct wr_settings *settings = hunt->admin->settings;
+    for (size_t i = 0; i < settings->queue_count; i++) {
+        const struct wr_queue_settings *queue = &settings->queues[i];
+        for (size_t j = 0; j < queue->job_count; j++) {
+            if (strcmp(queue->jobs[j].type, type) == 0) {
+                char home[NAME_SIZE];
+                name_home(queue, type, home);
+                return check_home(hunt, home);
+            }
+        }
+    }
+    return settings->takes_all
+               ? WARREN_OK
+               : wr_fail(hunt->err, WARREN_NOT_FOUND,
+                         "job type %s is in no queue of this configuration: add it, or drop the "
+                         "message",
+                         type);
+}
+
 /* The key under which `NS.deliver` brings it home. */
 static warren_status make_key(struct hunt *hunt, const struct wr_message *message,
                               const struct wr_letter *letter, char *key)
@@ -91,7 +119,7 @@ static warren_status make_key(struct hunt *hunt, const struct wr_message *messag
     if (letter->is_on_ladder) {
         memcpy(key, message->key.data, message->key.size);
         key[message->key.size] = '\0';
-        return *ladder_queue ? check_home(hunt, ladder_queue) : WARREN_OK;
+        return *ladder_queue ? check_home(hunt, ladder_queue) : check_type(hunt, letter->data.type);
     }
     warren_status rc = find_home(hunt, &letter->data, home);
     if (!rc) {

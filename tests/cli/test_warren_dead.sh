@@ -147,5 +147,17 @@ run "$WARREN" dead replay emails --id nobody
 assert_status 4 "an unknown id is not found"
 run "$WARREN" dead replay unrouted
 assert_status 0 "the catch-all is replayed like a dead queue"
+run "$WARREN" publish email.gone '{}' --delay 125ms --id stray
+is_stray()
+{
+    [[ $("$WARREN" dead list unrouted -o jsonl) == *stray* ]]
+}
+if wait_for 10 is_stray; then ok "a delayed job that nobody takes waits in it"; else
+    fail "a delayed job that nobody takes waits in it"
+fi
+run "$WARREN" dead replay unrouted
+assert_status 4 "and isn't said to be replayed while nobody takes it"
+assert_contains "$err" "job type email.gone is in no queue of this configuration" "but why not"
+if is_stray; then ok "and stays"; else fail "and stays"; fi
 
 finish
