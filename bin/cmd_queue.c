@@ -94,7 +94,8 @@ struct depth {
 static bool find_depth(const warren_queue_info *info, void *user)
 {
     struct depth *depth = user;
-    if (strcmp(info->name, depth->name) != 0) {
+    bool is_catch_all = strcmp(info->kind, "unrouted") == 0 && strcmp(depth->name, "unrouted") == 0;
+    if (!is_catch_all && strcmp(info->name, depth->name) != 0) {
         return true;
     }
     depth->found = true;

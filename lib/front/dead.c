@@ -200,12 +200,26 @@ static enum wr_walk_choice visit_message(void *user, const struct wr_message *me
     return choice;
 }
 
+/* By the queue's own name, or by that of its dead queue. */
+static const struct wr_queue_settings *find_queue(const struct wr_settings *settings,
+                                                  const char *wanted)
+{
+    for (size_t i = 0; i < settings->queue_count; i++) {
+        char dead[NAME_SIZE];
+        wr_topology_dead_queue(dead, sizeof dead, settings->queues[i].name);
+        if (strcmp(wanted, settings->queues[i].name) == 0 || strcmp(wanted, dead) == 0) {
+            return &settings->queues[i];
+        }
+    }
+    return NULL;
+}
+
 /* Finds the queue to walk through, and what its letters have in common. */
 static warren_status find_place(struct hunt *hunt, char *name)
 {
     const struct wr_settings *settings = hunt->admin->settings;
     const char *wanted = hunt->filter->queue ? hunt->filter->queue : "";
-    const struct wr_queue_settings *queue = wr_settings_queue(settings, wanted);
+    const struct wr_queue_settings *queue = find_queue(settings, wanted);
     hunt->place.ns = settings->ns;
     if (queue) {
         hunt->place.queue = queue->name;
@@ -213,13 +227,13 @@ static warren_status find_place(struct hunt *hunt, char *name)
         wr_topology_dead_queue(name, NAME_SIZE, queue->name);
         return WARREN_OK;
     }
-    if (strcmp(wanted, "unrouted") != 0) {
+    wr_topology_exchange(name, NAME_SIZE, settings->ns, "unrouted");
+    if (strcmp(wanted, "unrouted") != 0 && strcmp(wanted, name) != 0) {
         return wr_fail(hunt->err, WARREN_NOT_FOUND,
                        "queue \"%s\" is not in this configuration: want the name of a configured "
                        "queue, or unrouted",
                        wanted);
     }
-    wr_topology_exchange(name, NAME_SIZE, settings->ns, "unrouted");
     return WARREN_OK;
 }
 

@@ -4,6 +4,7 @@
 // API. A queue that isn't there closes the channel (AMQP has it so), which is opened again at once.
 #include "warren/queue.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -143,6 +144,7 @@ warren_status warren_queue_each(warren_admin *admin, warren_queue_visitor *visit
 struct search {
     const char *wanted;
     bool found;
+    char name[NAME_SIZE]; /* at the broker, of the one that was found */
     char nearest[NAME_SIZE];
     size_t distance;
 };
@@ -151,7 +153,9 @@ static bool compare_name(const warren_queue_info *names, void *user)
 {
     struct search *search = user;
     size_t distance = wr_text_distance(search->wanted, names->name);
-    search->found = strcmp(search->wanted, names->name) == 0;
+    bool is_catch_all = strcmp(names->kind, search->wanted) == 0 && !names->queue[0];
+    search->found = is_catch_all || strcmp(search->wanted, names->name) == 0;
+    (void)snprintf(search->name, sizeof search->name, "%s", names->name);
     if (distance < search->distance && strlen(names->name) < sizeof search->nearest) {
         search->distance = distance;
         memcpy(search->nearest, names->name, strlen(names->name) + 1);
@@ -173,9 +177,9 @@ warren_status warren_queue_purge(warren_admin *admin, const char *name, uint64_t
                        is_near ? ", did you mean " : "", is_near ? search.nearest : "",
                        is_near ? "?" : "");
     }
-    warren_status rc = wr_admin_depth(admin, name, &depth, err);
+    warren_status rc = wr_admin_depth(admin, search.name, &depth, err);
     if (!rc) {
-        rc = wr_broker_purge(admin->broker, WR_ADMIN_CHANNEL, name, &count, err);
+        rc = wr_broker_purge(admin->broker, WR_ADMIN_CHANNEL, search.name, &count, err);
     }
     if (!rc && out_count) {
         *out_count = count;

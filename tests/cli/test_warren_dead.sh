@@ -159,5 +159,15 @@ run "$WARREN" dead replay unrouted
 assert_status 4 "and isn't said to be replayed while nobody takes it"
 assert_contains "$err" "job type email.gone is in no queue of this configuration" "but why not"
 if is_stray; then ok "and stays"; else fail "and stays"; fi
+run "$WARREN" dead list warren.unrouted -o jsonl
+assert_contains "$out" "stray" "the catch-all goes by its name at the broker, too"
+run "$WARREN" dead list emails.dead -o jsonl
+assert_status 0 "and a dead queue by its own"
+run "$WARREN" queue purge unrouted
+assert_status 5 "the catch-all isn't purged unasked"
+if is_stray; then ok "and stays"; else fail "and stays"; fi
+run "$WARREN" queue purge unrouted --yes
+assert_status 0 "the catch-all is purged by the word that dead takes"
+if is_stray; then fail "and is empty"; else ok "and is empty"; fi
 
 finish

@@ -53,7 +53,7 @@ typedef struct warren_dead_letter {
 
 /** Which dead letters. Members left NULL or 0 do not restrict. */
 typedef struct warren_dead_filter {
-    const char *queue; /**< required: a configured queue, or "unrouted" */
+    const char *queue; /**< required: a configured queue (or its dead queue), or "unrouted" */
     const char *id;
     const char *type;
     const char *reason;

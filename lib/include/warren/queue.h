@@ -47,7 +47,7 @@ WARREN_API warren_status warren_queue_each(warren_admin *admin, warren_queue_vis
                                            void *user, warren_error *err);
 
 /** Throws away all ready messages of a configured queue (or one of its isolated or dead queues, or
- * "NS.unrouted"). NOT_FOUND: not a queue of this configuration, or not at the broker. */
+ * "unrouted"). NOT_FOUND: not a queue of this configuration, or not at the broker. */
 WARREN_API warren_status warren_queue_purge(warren_admin *admin, const char *name,
                                             uint64_t *out_count, warren_error *err);
 

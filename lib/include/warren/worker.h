@@ -82,7 +82,7 @@ WARREN_API warren_status warren_load(warren *w, const char *path, warren_error *
 WARREN_API warren_status warren_run(warren *w, warren_error *err);
 
 /** Connects, declares or checks the topology, and starts all threads; returns when jobs are being
- * taken. Errors as warren_run. */
+ * taken. Errors as warren_run; after one the worker can only be closed. */
 WARREN_API warren_status warren_start(warren *w, warren_error *err);
 
 /** Drains and stops. TIMEOUT: handlers were still running after `timeout_ms`; their jobs stay
