@@ -38,7 +38,7 @@ void say_progress(const char *format, ...)
     progress_shown = true;
 }
 
-static void say_list(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void say_list(const char *format, va_list args)
 {
     char *text = NULL;
     say_progress_done();

@@ -159,7 +159,8 @@ static void discard(struct wr_runner *runner, struct warren_job *job)
     settle(runner, job, WR_SETTLE_ACK);
 }
 
-static void say(struct warren_job *job, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void say(struct warren_job *job, const char *format,
+                                                      ...)
 {
     va_list args;
     va_start(args, format);

@@ -88,7 +88,8 @@ void wr_job_condemn(struct warren_job *job, const char *reason, const char *form
     __attribute__((format(printf, 3, 4)));
 
 /** Sets what the handler said. Cut at 500 bytes, made UTF-8. */
-void wr_job_say(struct warren_job *job, const char *format, va_list args);
+void wr_job_say(struct warren_job *job, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 /** A copy of the slice with a NUL, that lives as long as the job. "" without memory. */
 const char *wr_job_keep(struct warren_job *job, struct wr_slice slice);

@@ -51,7 +51,7 @@ static void add(struct wr_problems *problems, const struct wr_place *place, char
     problems->failed |= !problem->file || !problem->path;
 }
 
-static char *format_text(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static char *format_text(const char *format, va_list args)
 {
     char *text = NULL;
     return vasprintf(&text, format, args) < 0 ? NULL : text;

@@ -144,7 +144,7 @@ static void after_a_mistake_the_rest_is_ignored(void)
 {
     struct fixture fixture = fixture_begin();
     struct wr_item first = queue_item(named("first"), CLASSIC);
-    struct wr_item wrong = queue_item(first.name, (struct wr_queue_arguments){ WR_QUORUM });
+    struct wr_item wrong = queue_item(first.name, (struct wr_queue_arguments){ .type = WR_QUORUM });
     struct wr_item after = queue_item(named("after"), CLASSIC);
     const struct wr_item *items[] = { &first, &wrong, &after };
     for (size_t i = 0; i < 3; i++) {

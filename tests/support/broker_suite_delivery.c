@@ -30,9 +30,9 @@ static void messages_come_in_the_order_of_their_publishing(void)
 {
     struct fixture fixture = fixture_begin();
     receive_from(&fixture, filled_queue(&fixture, CLASSIC, 20), 100);
-    for (int i = 1; i <= 20; i++) {
-        char body[16];
-        (void)snprintf(body, sizeof body, "%d", i);
+    for (uint64_t i = 1; i <= 20; i++) {
+        char body[24];
+        (void)snprintf(body, sizeof body, "%d", (int)i);
         CU_ASSERT_EQUAL(take(&fixture, body), i);
     }
     fixture_end(&fixture);

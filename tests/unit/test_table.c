@@ -55,7 +55,8 @@ static void write_all_kinds(struct wr_text *out)
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
         char name[3] = { 1, fixed[i].kind, fixed[i].kind };
         wr_text_add(out, name, sizeof name);
-        wr_text_add(out, "\x00\x00\x00\x00\x00\x00\x00\x07" + (8 - fixed[i].size), fixed[i].size);
+        static const char seven[8] = { 0, 0, 0, 0, 0, 0, 0, 7 };
+        wr_text_add(out, seven + (8 - fixed[i].size), fixed[i].size);
     }
     struct wr_text inner = { 0 };
     struct wr_text members = { 0 };
