@@ -10,6 +10,7 @@
 #include <libconfig.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "model/settings_name.h"
@@ -100,10 +101,11 @@ static void report_folder(struct wr_reader *reader, config_setting_t *said, cons
     wr_problem_error(reader->problems, &place, "%s: %s", folder, why);
 }
 
+/* `root` NULL: the main file could not be read, so the folder is the default one. */
 static void read_queue_files(struct wr_reader *reader, config_setting_t *root)
 {
     struct dirent **entries = NULL;
-    config_setting_t *said = config_setting_get_member(root, "queues");
+    config_setting_t *said = root ? config_setting_get_member(root, "queues") : NULL;
     char *folder = queues_folder(reader->settings);
     int count = folder ? scandir(folder, &entries, is_queue_file, compare_names) : 0;
     reader->no_memory |= !folder;
@@ -148,16 +150,22 @@ static void read_main(struct wr_reader *reader, config_setting_t *root)
     }
 }
 
-static void read_file(struct wr_reader *reader, const char *path)
+/* False when the main file can't be read as a whole. What is wrong in the queue files beside it is
+ * told all the same, but for what depends on the main file's limits. */
+static bool read_file(struct wr_reader *reader, const char *path)
 {
     config_t config;
     reader->file = path;
     reader->settings->file = wr_slice_copy(wr_slice_of(path));
     reader->no_memory |= !reader->settings->file;
-    if (wr_reader_parse(reader, &config)) {
+    bool is_read = wr_reader_parse(reader, &config);
+    if (is_read) {
         read_main(reader, config_root_setting(&config));
+    } else if (access(path, F_OK) == 0 && !reader->no_memory) {
+        read_queue_files(reader, NULL);
     }
     config_destroy(&config);
+    return is_read;
 }
 
 static void make_default_queue(struct wr_reader *reader)
@@ -178,14 +186,15 @@ static void make_default_queue(struct wr_reader *reader)
 
 static void read_all(struct wr_reader *reader, const char *path)
 {
+    bool is_read = true;
     wr_settings_read_defaults(reader, "", reader->settings);
     if (path) {
-        read_file(reader, path);
+        is_read = read_file(reader, path);
     } else {
         make_default_queue(reader);
         wr_settings_check_main(reader, NULL);
     }
-    if (!reader->no_memory) {
+    if (is_read && !reader->no_memory) {
         wr_settings_check_queues(reader);
     }
 }

@@ -104,6 +104,16 @@ static void a_key_said_twice_and_a_syntax_error_have_their_lines(void)
     CU_ASSERT_STRING_EQUAL(said, "warren.cfg:3: syntax error\n");
 }
 
+static void a_broken_main_file_hides_no_queue_file(void)
+{
+    const char *said =
+        folder_complaints("threads = ;\n", "queue: { name = \"orders\"; prefech = 3;\n"
+                                           "jobs: ( { type = \"paid\"; } ); };\n");
+    CU_ASSERT_STRING_EQUAL(said, "warren.cfg:1: syntax error\n"
+                                 "queues/10.cfg:1: queue.prefech: unknown key, did you mean "
+                                 "'prefetch'?\n");
+}
+
 static void deep_nesting_and_huge_files_are_refused(void)
 {
     char *text = malloc((1 << 20) + 64);
@@ -328,6 +338,7 @@ int main(void)
     CU_ADD_TEST(suite, escapes_that_would_stay_as_they_are_written_are_refused);
     CU_ADD_TEST(suite, a_file_that_is_no_text_is_refused);
     CU_ADD_TEST(suite, a_key_said_twice_and_a_syntax_error_have_their_lines);
+    CU_ADD_TEST(suite, a_broken_main_file_hides_no_queue_file);
     CU_ADD_TEST(suite, deep_nesting_and_huge_files_are_refused);
     CU_ADD_TEST(suite, files_that_others_may_write_are_refused);
     CU_ADD_TEST(suite, only_regular_files_are_read);
