@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
-#include "model/message.h"
+#include "io/delivery.h"
 #include "model/settings.h"
 #include "model/topology.h"
 #include "warren/error.h"
@@ -35,17 +35,6 @@ struct wr_server {
     int major;
     int minor;
     bool trusts_x_death; /* below 4.0: a client's x-death header is believed */
-};
-
-/** A message with its place at the broker. One heap block; freed with wr_delivery_free by whoever
- * holds it. */
-struct wr_delivery {
-    struct wr_link link;
-    struct wr_message message; /* its bytes lie in the same block */
-    uint64_t tag;
-    uint16_t channel;
-    bool redelivered;
-    size_t bytes; /* of the block */
 };
 
 enum wr_event_kind {
@@ -109,8 +98,6 @@ void wr_broker_next(struct wr_broker *broker, struct wr_event *out);
 
 /** Whether events wait inside the library already, so that poll() must not sleep. */
 bool wr_broker_has_more(const struct wr_broker *broker);
-
-void wr_delivery_free(struct wr_delivery *delivery);
 
 /* --- channels: numbers from 1 to 2047, chosen by the caller --- */
 
@@ -227,12 +214,5 @@ warren_status wr_broker_amqp_open(struct wr_broker **out, const struct wr_broker
                                   warren_error *err);
 warren_status wr_broker_memory_open(struct wr_broker **out, const struct wr_broker_options *options,
                                     warren_error *err);
-
-/** Makes a delivery block: copies exchange, key and raw properties, leaves room for the body
- * (`out->message.body.data` is writable through `*out_body` until the delivery is handed on).
- * INVALID when the properties can't be read. */
-warren_status wr_delivery_new(struct wr_delivery **out, struct wr_slice exchange,
-                              struct wr_slice key, struct wr_slice raw_properties, size_t body_size,
-                              char **out_body);
 
 #endif

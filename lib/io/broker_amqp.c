@@ -3,7 +3,7 @@
 // queued while a call waited comes out first, then what the socket has, and at the end, once, why
 // the connection is gone. A cut only shuts the socket down, so that a watchdog may do it while the
 // owner is stuck inside the library; the owner then finds out by itself.
-#include "io/broker_amqp.h"
+#include "io/broker_amqp_state.h"
 
 #include <poll.h>
 #include <stdio.h>

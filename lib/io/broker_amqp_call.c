@@ -6,61 +6,13 @@
 // large frame into a peer that stops in the middle of it) ends by TCP_USER_TIMEOUT.
 //
 // A call is a send, then reading until its answer is there; other events wait in the queue.
-#include "io/broker_amqp.h"
+#include "io/broker_amqp_state.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <stdio.h>
-#include <sys/socket.h>
 
 #include "base/error.h"
 
 enum { CHECK_EVERY_BYTES = 16384, POLL_MOST_MS = 1000 };
-
-void wr_amqp_die(struct wr_amqp *amqp, int code, const char *format, ...)
-{
-    if (amqp->is_dead) {
-        return;
-    }
-    amqp->is_dead = true;
-    (void)shutdown(amqp->fd, SHUT_RDWR);
-    amqp->dead_code = code;
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(amqp->dead_text, sizeof amqp->dead_text, format, args);
-    va_end(args);
-}
-
-void wr_amqp_die_of(struct wr_amqp *amqp, int library_status)
-{
-    amqp->is_broken = true;
-    switch (library_status) {
-    case AMQP_STATUS_BAD_AMQP_DATA:
-    case AMQP_STATUS_UNKNOWN_CLASS:
-    case AMQP_STATUS_UNKNOWN_METHOD:
-        wr_amqp_die(amqp, 0,
-                    "the broker sent a frame that can't be read: most likely a message whose "
-                    "headers fill a whole frame of %d bytes. Raise frame_max in the broker's "
-                    "rabbitmq.conf, or remove that message",
-                    WR_FRAME_BYTES);
-        break;
-    case AMQP_STATUS_HEARTBEAT_TIMEOUT:
-        wr_amqp_die(amqp, 0, "no sign of life from the broker for two heartbeats (%lld s each)",
-                    (long long)(amqp->heartbeat_us / WR_US_PER_S));
-        break;
-    case AMQP_STATUS_CONNECTION_CLOSED:
-    case AMQP_STATUS_SOCKET_CLOSED:
-        wr_amqp_die(amqp, 0, "the broker closed the connection without a word");
-        break;
-    case AMQP_STATUS_SOCKET_ERROR:
-    case AMQP_STATUS_TCP_ERROR:
-    case AMQP_STATUS_SSL_ERROR:
-        wr_amqp_die(amqp, 0, "the connection broke");
-        break;
-    default:
-        wr_amqp_die(amqp, 0, "%s", amqp_error_string2(library_status));
-    }
-}
 
 warren_status wr_amqp_code_status(int code)
 {
@@ -80,14 +32,6 @@ warren_status wr_amqp_code_status(int code)
 static warren_status closed(const struct wr_amqp *amqp, warren_error *err)
 {
     return wr_fail(err, WARREN_CLOSED, "the connection to the broker is gone: %s", amqp->dead_text);
-}
-
-void wr_amqp_check_cut(struct wr_amqp *amqp)
-{
-    if (atomic_load_explicit(&amqp->is_cut, memory_order_relaxed)) {
-        amqp->is_broken = true;
-        wr_amqp_die(amqp, 0, "the connection was cut from this side");
-    }
 }
 
 struct wr_amqp_channel *wr_amqp_channel_at(struct wr_amqp *amqp, uint16_t number,
@@ -238,6 +182,22 @@ warren_status wr_amqp_ask(struct wr_amqp *amqp, uint16_t number, amqp_method_num
         return WARREN_OK;
     }
     return status ? status : closed(amqp, err);
+}
+
+warren_status wr_amqp_sync(struct wr_broker *broker, uint16_t number, warren_error *err)
+{
+    struct wr_amqp *amqp = wr_amqp_of(broker);
+    warren_status status;
+    if (!wr_amqp_channel_at(amqp, number, &status, err)) {
+        return status;
+    }
+    amqp_channel_flow_t flow = { .active = 1 };
+    status = wr_amqp_ask(amqp, number, AMQP_CHANNEL_FLOW_METHOD, &flow, AMQP_CHANNEL_FLOW_OK_METHOD,
+                         err);
+    if (amqp->channels[number]) {
+        amqp->channels[number]->has_unsynced = false;
+    }
+    return status;
 }
 
 warren_status wr_amqp_ask_on(struct wr_broker *broker, uint16_t number, amqp_method_number_t id,

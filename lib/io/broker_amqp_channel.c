@@ -2,7 +2,7 @@
 // DESIGN: channels and what consumes on them. One channel carries one queue's consumers, so that
 // its trouble (a consumer timeout, a double ack) stays its own. Acks and nacks are sent at once and
 // answered by nobody; gathering them is the engine's business.
-#include "io/broker_amqp.h"
+#include "io/broker_amqp_state.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
 // in random order, so that many workers spread over a cluster. When all fail, the most useful error
 // is told: a refusal says more than a host that is down. The plan's secrets are wiped at the end;
 // what rabbitmq-c keeps in its own buffers is overwritten by the next frames.
-#include "io/broker_amqp.h"
+#include "io/broker_amqp_state.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,7 +10,7 @@
 // allowed gets no block: its event comes at once and its frames are skipped. A channel that the
 // broker closes is answered and forgotten here, with what it had delivered: the broker gives that
 // to somebody else.
-#include "io/broker_amqp.h"
+#include "io/broker_amqp_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>

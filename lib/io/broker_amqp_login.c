@@ -3,7 +3,7 @@
 // the client can do is announced in full: without it the broker would not tell that a consumer's
 // queue is gone or that it is out of memory. The broker's own words are used to tell its refusals
 // apart, since their codes are shared; they hold no secret.
-#include "io/broker_amqp.h"
+#include "io/broker_amqp_state.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 // first few messages nothing is allocated. Small bodies go through amqp_basic_publish (which lets
 // the kernel put its frames into one packet); larger ones frame by frame, so that the socket can be
 // asked between two of them.
-#include "io/broker_amqp.h"
+#include "io/broker_amqp_state.h"
 
 #include "base/error.h"
 

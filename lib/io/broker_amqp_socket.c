@@ -3,7 +3,7 @@
 // up the host's other addresses after a timeout. The name lookup is the C library's and knows no
 // timeout of ours. The TLS half lets the library connect and comes here only to learn what went
 // wrong.
-#include "io/broker_amqp.h"
+#include "io/broker_amqp_state.h"
 
 #include <errno.h>
 #include <netdb.h>

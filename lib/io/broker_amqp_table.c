@@ -3,7 +3,7 @@
 // itself, but it allocates for each table, knows no depth limit in 0.11, and wants a copy with a
 // length in front. Here the fields are counted first, so that each table is one piece of the pool;
 // strings stay where they are. The library writes the same bytes from this tree again.
-#include "io/broker_amqp.h"
+#include "io/broker_amqp_state.h"
 
 #include "base/error.h"
 

@@ -4,7 +4,7 @@
 // and it can't ask for a least version above 1.2. So its context is set up here and its own check
 // of names is turned off, since ours runs inside the handshake. What the check found wrong is
 // remembered by a callback, because the library keeps only that something was.
-#include "io/broker_amqp.h"
+#include "io/broker_amqp_state.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>

@@ -4,7 +4,7 @@
 // after them. channel.flow is that question, since it asks for nothing. The first mistake closes
 // the channel; what was sent behind it is ignored by the broker, and what is declared here
 // afterwards is not even sent, until sync has told.
-#include "io/broker_amqp.h"
+#include "io/broker_amqp_state.h"
 
 #include <stdio.h>
 
@@ -171,22 +171,6 @@ warren_status wr_amqp_declare(struct wr_broker *broker, uint16_t number, const s
     default:
         return send_unbind(amqp, number, item, err);
     }
-}
-
-warren_status wr_amqp_sync(struct wr_broker *broker, uint16_t number, warren_error *err)
-{
-    struct wr_amqp *amqp = wr_amqp_of(broker);
-    warren_status status;
-    if (!wr_amqp_channel_at(amqp, number, &status, err)) {
-        return status;
-    }
-    amqp_channel_flow_t flow = { .active = 1 };
-    status = wr_amqp_ask(amqp, number, AMQP_CHANNEL_FLOW_METHOD, &flow, AMQP_CHANNEL_FLOW_OK_METHOD,
-                         err);
-    if (amqp->channels[number]) {
-        amqp->channels[number]->has_unsynced = false;
-    }
-    return status;
 }
 
 warren_status wr_amqp_depth(struct wr_broker *broker, uint16_t number, const char *queue,

@@ -6,6 +6,7 @@
  * - in: frames -> assemblers, one a channel -> events (broker_amqp_demux)
  * - out: calls with an answer, sends without one (broker_amqp_call, and by noun: _topology, _channel,
  *   _publish)
+ * - end: why and how a connection is given up (broker_amqp_end)
  *
  * Everything that comes in goes through one place, wr_amqp_read, which turns a frame into at most
  * one event; while a call waits for its answer, events are queued in order. rabbitmq-c's own calls
@@ -13,8 +14,8 @@
  *
  * Threads: the connection's one thread; wr_amqp_cut is the exception.
  */
-#ifndef WR_IO_BROKER_AMQP_H
-#define WR_IO_BROKER_AMQP_H
+#ifndef WR_IO_BROKER_AMQP_STATE_H
+#define WR_IO_BROKER_AMQP_STATE_H
 
 #include <stdatomic.h>
 
