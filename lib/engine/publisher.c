@@ -24,6 +24,7 @@
 #include "base/mailbox.h"
 #include "base/thread.h"
 #include "engine/connection.h"
+#include "engine/request.h"
 #include "engine/window.h"
 
 enum { CHANNEL = 1, REPEAT_FIRST_US = 100000, REPEAT_MOST_US = 5000000, STEP_MOST_US = 1000000 };
@@ -51,25 +52,13 @@ struct wr_publisher {
     bool has_ended; /* the thread has gone */
 };
 
-static void finish(struct wr_request *request, warren_status status, const char *text)
-{
-    warren_error error;
-    if (!status) {
-        request->done(request, WARREN_OK, NULL);
-        return;
-    }
-    (void)wr_fail(&error, status, "publish to exchange %s with key %s: %s",
-                  request->parcel.exchange, request->parcel.key, text);
-    request->done(request, status, &error);
-}
-
 /* The broker would not have it. A request that insists tries again, after a wait that doubles up to
  * 5 s. */
 static void fail(struct wr_publisher *publisher, struct wr_request *request, warren_status status,
                  const char *text, int64_t now_us)
 {
     if (!request->insists) {
-        finish(request, status, text);
+        wr_request_finish(request, status, text);
         return;
     }
     int shift = request->tries < 6 ? request->tries : 6;
@@ -177,15 +166,6 @@ static void take_requests(struct wr_publisher *publisher, int64_t now_us)
     }
 }
 
-/* Nothing of it went out: it goes first again. */
-static void put_back(struct wr_publisher *publisher, struct wr_request *request)
-{
-    struct wr_list first = { 0 };
-    wr_list_push(&first, &request->link);
-    wr_list_append(&first, &publisher->waiting);
-    publisher->waiting = first;
-}
-
 static bool may_send(const struct wr_publisher *publisher)
 {
     const struct wr_window *window = &publisher->window;
@@ -206,7 +186,7 @@ static void send_waiting(struct wr_publisher *publisher, int64_t now_us)
             continue;
         }
         if (rc == WARREN_AGAIN || rc == WARREN_TIMEOUT) {
-            put_back(publisher, request);
+            wr_request_push_first(&publisher->waiting, request);
             if (rc == WARREN_TIMEOUT) { /* the broker takes no data: a fresh connection may */
                 (void)lose_connection(publisher, now_us, err.text);
             }
@@ -238,7 +218,7 @@ static void resolve(struct wr_publisher *publisher, const struct wr_event *event
             if (publisher->options.confirmed && !request->insists) {
                 publisher->options.confirmed(publisher->options.user, &request->parcel.message);
             }
-            finish(request, WARREN_OK, NULL);
+            wr_request_finish(request, WARREN_OK, NULL);
         }
     }
 }
@@ -301,23 +281,6 @@ static void take_events(struct wr_publisher *publisher, int64_t now_us)
     }
 }
 
-/* Ends the requests in a list whose deadline has passed; the others keep their order. */
-static int64_t expire_list(struct wr_list *list, int64_t now_us, struct wr_list *out)
-{
-    int64_t next_us = INT64_MAX;
-    struct wr_list kept = { 0 };
-    for (struct wr_link *link; (link = wr_list_take(list));) {
-        struct wr_request *request = WR_OF(link, struct wr_request, link);
-        bool is_over = !request->insists && request->deadline_us <= now_us;
-        wr_list_push(is_over ? out : &kept, link);
-        if (!request->insists && !is_over && request->deadline_us < next_us) {
-            next_us = request->deadline_us;
-        }
-    }
-    *list = kept;
-    return next_us;
-}
-
 static void expire(struct wr_publisher *publisher, int64_t now_us)
 {
     enum { LOOK_EVERY_US = 50000 };
@@ -326,7 +289,7 @@ static void expire(struct wr_publisher *publisher, int64_t now_us)
     }
     struct wr_list over = { 0 };
     int64_t next_us = wr_window_expire(&publisher->window, now_us, &over);
-    int64_t waiting_us = expire_list(&publisher->waiting, now_us, &over);
+    int64_t waiting_us = wr_request_expire(&publisher->waiting, now_us, &over);
     next_us = waiting_us < next_us ? waiting_us : next_us;
     publisher->next_expiry_us = now_us + LOOK_EVERY_US > next_us ? now_us + LOOK_EVERY_US : next_us;
     if (next_us == INT64_MAX) { /* whatever comes now has its deadline later than a look from now */
@@ -334,9 +297,9 @@ static void expire(struct wr_publisher *publisher, int64_t now_us)
     }
     for (struct wr_link *link; (link = wr_list_take(&over));) {
         struct wr_request *request = WR_OF(link, struct wr_request, link);
-        finish(request, request->was_sent ? WARREN_UNKNOWN : WARREN_TIMEOUT,
-               request->was_sent ? "no confirm in time: it may be there or not"
-                                 : "the broker took nothing in time");
+        wr_request_finish(request, request->was_sent ? WARREN_UNKNOWN : WARREN_TIMEOUT,
+                          request->was_sent ? "no confirm in time: it may be there or not"
+                                            : "the broker took nothing in time");
     }
 }
 
@@ -391,8 +354,8 @@ static void close_all(struct wr_publisher *publisher)
     wr_connection_close(&publisher->connection);
     for (struct wr_link *link; (link = wr_list_take(&publisher->waiting));) {
         struct wr_request *request = WR_OF(link, struct wr_request, link);
-        finish(request, request->was_sent ? WARREN_UNKNOWN : WARREN_CLOSED,
-               "the publisher has ended");
+        wr_request_finish(request, request->was_sent ? WARREN_UNKNOWN : WARREN_CLOSED,
+                          "the publisher has ended");
     }
 }
 
@@ -448,7 +411,7 @@ warren_status wr_publisher_start(struct wr_publisher *publisher, warren_error *e
 void wr_publisher_submit(struct wr_publisher *publisher, struct wr_request *request)
 {
     if (!wr_mailbox_push(&publisher->mailbox, &request->link)) {
-        finish(request, WARREN_CLOSED, "the publisher has ended");
+        wr_request_finish(request, WARREN_CLOSED, "the publisher has ended");
     }
 }
 

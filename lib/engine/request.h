@@ -14,7 +14,7 @@
 #include "warren/error.h"
 
 /** One message to be published. Taken by submit, given back to `done`, which frees it with
- * wr_request_free or as the struct it is embedded in. */
+ * wr_parcel_done and as the struct it is embedded in. */
 struct wr_request {
     struct wr_link link;
     struct wr_parcel parcel;
@@ -28,5 +28,15 @@ struct wr_request {
     int tries;
     int64_t due_us; /* not before */
 };
+
+/** Calls its `done`; an error's text says where the message was to go. Gives the request back. */
+void wr_request_finish(struct wr_request *request, warren_status status, const char *text);
+
+/** Moves the requests whose deadline has passed to `out`; the others keep their order. Tells the
+ * next deadline, INT64_MAX: none. Those that insist have none. */
+int64_t wr_request_expire(struct wr_list *list, int64_t now_us, struct wr_list *out);
+
+/** Puts a request before all others. */
+void wr_request_push_first(struct wr_list *list, struct wr_request *request);
 
 #endif
