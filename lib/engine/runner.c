@@ -9,7 +9,8 @@
 // Forward first, then ack: a job that goes on as a message is settled by that message's confirm.
 // The messages that a handler published itself count too: `open_publishes` starts at 1 for the job
 // and is raised by each; whoever brings it to zero carries the verdict out. If one of them failed,
-// "done" becomes a retry.
+// "done" becomes a retry. A job whose connection was lost meanwhile goes nowhere: the broker has given
+// it to somebody else, and sending it on too would leave two of it.
 #include "engine/runner.h"
 
 #include <stdio.h>

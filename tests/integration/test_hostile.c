@@ -27,20 +27,13 @@ static warren_verdict fail_twice(warren_job *job, void *user)
     return warren_job_attempt(job) < 3 ? warren_retry(job, "not yet") : WARREN_DONE;
 }
 
-static warren_verdict accept_job(warren_job *job, void *user)
-{
-    (void)user;
-    crew_note_end(crew_note(job));
-    return WARREN_DONE;
-}
-
 static warren *start_worker(const char *config)
 {
     warren *w = crew_open(config);
     crew_forget();
     CU_ASSERT_FATAL(!warren_handle(w, "foreign", fail_twice, NULL, NULL));
-    CU_ASSERT_FATAL(!warren_handle(w, "clean", accept_job, NULL, NULL));
-    CU_ASSERT_FATAL(!warren_handle(w, "harmless", accept_job, NULL, NULL));
+    CU_ASSERT_FATAL(!warren_handle(w, "clean", crew_accept, NULL, NULL));
+    CU_ASSERT_FATAL(!warren_handle(w, "harmless", crew_accept, NULL, NULL));
     crew_start(w);
     return w;
 }

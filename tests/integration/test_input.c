@@ -14,66 +14,20 @@
 #include "io/broker.h"
 #include "live.h"
 #include "model/table.h"
+#include "stranger.h"
 
-static struct wr_broker *raw; /* a stranger's connection */
-static uint64_t raw_tag;
-
-static void raw_open(void)
+static void send(struct wr_message message)
 {
-    static struct wr_broker_settings settings;
-    static char *url;
-    url = strdup(live_url());
-    settings = (struct wr_broker_settings){ .url = url,
-                                            .heartbeat_ms = 15000,
-                                            .connect_timeout_ms = 10000,
-                                            .rpc_timeout_ms = 10000,
-                                            .tls = { .verify = true } };
-    struct wr_broker_options options = { .settings = &settings, .name = "stranger" };
-    warren_error err;
-    if (wr_broker_open(&raw, &options, &err) || wr_broker_channel_open(raw, 1, true, &err)) {
-        (void)fprintf(stderr, "stranger: %s\n", err.text);
-        exit(1);
-    }
-}
-
-static bool is_confirmed(void *user)
-{
-    struct wr_event event;
-    (void)user;
-    do {
-        wr_broker_next(raw, &event);
-        if (event.kind == WR_EVENT_RETURNED) {
-            wr_delivery_free(event.delivery);
-        }
-        if (event.kind == WR_EVENT_ACKED && event.tag >= raw_tag) {
-            return true;
-        }
-    } while (event.kind != WR_EVENT_NONE);
-    return false;
-}
-
-static void raw_publish(struct wr_message message)
-{
-    warren_error err;
     message.exchange = message.exchange.size ? message.exchange : wr_slice_of("warren.jobs");
     message.key = message.key.size ? message.key : wr_slice_of("known");
-    CU_ASSERT_EQUAL_FATAL(wr_broker_publish(raw, 1, &message, &err), WARREN_OK);
-    raw_tag++;
-    CU_ASSERT_FATAL(live_wait(is_confirmed, NULL, 10000));
-}
-
-static warren_verdict accept_job(warren_job *job, void *user)
-{
-    (void)user;
-    crew_note_end(crew_note(job));
-    return WARREN_DONE;
+    CU_ASSERT_FATAL(stranger_publish(message));
 }
 
 static warren *start_worker(const char *config)
 {
     warren *w = crew_open(config);
     crew_forget();
-    CU_ASSERT_FATAL(!warren_handle(w, "known", accept_job, NULL, NULL));
+    CU_ASSERT_FATAL(!warren_handle(w, "known", crew_accept, NULL, NULL));
     crew_start(w);
     return w;
 }
@@ -84,6 +38,7 @@ struct letter {
     size_t body_size;
     char body[256];
     char id[64];
+    bool is_cut; /* the record says that headers were cut */
 };
 
 static bool read_letter(const warren_dead_letter *letter, void *user)
@@ -93,6 +48,7 @@ static bool read_letter(const warren_dead_letter *letter, void *user)
     (void)snprintf(out->error, sizeof out->error, "%s", letter->error);
     (void)snprintf(out->id, sizeof out->id, "%s", letter->id);
     out->body_size = letter->body_size;
+    out->is_cut = strstr(letter->headers_json, "x-warren-headers-cut") != NULL;
     memcpy(out->body, letter->body, letter->body_size < 256 ? letter->body_size : 256);
     return true;
 }
@@ -101,7 +57,7 @@ static bool read_letter(const warren_dead_letter *letter, void *user)
 static struct letter die(const char *config, struct wr_message message)
 {
     struct letter letter = { .body_size = 0 };
-    raw_publish(message);
+    send(message);
     CU_ASSERT_FATAL(crew_wait_depth(config, "input.dead", 1, 10000));
     CU_ASSERT_EQUAL(crew_dead(config, "input", read_letter, &letter), 1);
     warren_admin *admin = NULL;
@@ -148,7 +104,7 @@ static void bad_json_dies_with_its_reason_byte_for_byte(void)
         CU_ASSERT(memcmp(letter.body, bodies[i], size) == 0);
     }
     CU_ASSERT_EQUAL(crew_runs(), 0);
-    raw_publish(json("{\"a\":1}", 7));
+    send(json("{\"a\":1}", 7));
     CU_ASSERT(crew_wait_runs(1, 10000));
     crew_stop(w);
     free(config);
@@ -206,7 +162,7 @@ static void header_bombs_die(void)
     CU_ASSERT_STRING_EQUAL(die(config, message).reason, "bad_message");
     wr_text_done(&many);
     wr_text_done(&wrong);
-    raw_publish(json("{}", 2));
+    send(json("{}", 2));
     CU_ASSERT(crew_wait_runs(1, 10000));
     crew_stop(w);
     free(config);
@@ -260,8 +216,34 @@ static void headers_nested_a_thousand_deep_die(void)
     CU_ASSERT_FATAL(!warren_admin_open(&admin, config, NULL));
     CU_ASSERT_EQUAL(warren_queue_purge(admin, "input.dead", NULL, NULL), WARREN_OK);
     warren_admin_close(admin);
-    raw_publish(json("{}", 2));
+    send(json("{}", 2));
     CU_ASSERT(crew_wait_runs(1, 10000));
+    crew_stop(w);
+    free(config);
+}
+
+static void headers_that_leave_no_room_are_cut_and_the_record_says_so(void)
+{
+    enum { HEADERS = 118, EACH = 1000 }; /* they fit in one frame, but not beside Warren's record */
+    char *config =
+        crew_config("", "queue: { name = \"input\"; jobs: ( { type = \"known\"; } ); };");
+    char value[EACH];
+    struct wr_text headers = { 0 };
+    warren *w = start_worker(config);
+    memset(value, 'v', sizeof value);
+    for (int i = 0; i < HEADERS; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "h%d", i);
+        wr_table_add_string(&headers, name, (struct wr_slice){ value, sizeof value });
+    }
+    struct letter letter =
+        die(config, (struct wr_message){ .present = WR_HEADERS,
+                                         .headers = { headers.data, headers.size },
+                                         .body = { "body", 4 } });
+    CU_ASSERT_STRING_EQUAL(letter.reason, "headers_too_large");
+    CU_ASSERT(letter.is_cut);
+    CU_ASSERT(letter.body_size == 4 && memcmp(letter.body, "body", 4) == 0);
+    wr_text_done(&headers);
     crew_stop(w);
     free(config);
 }
@@ -276,7 +258,7 @@ static void an_oversized_body_is_rejected_unread(void)
     struct letter letter = die(config, (struct wr_message){ .body = { body, BIG } });
     CU_ASSERT_STRING_EQUAL(letter.reason, "body_too_large");
     CU_ASSERT_EQUAL(letter.body_size, BIG);
-    raw_publish(json("{}", 2));
+    send(json("{}", 2));
     CU_ASSERT(crew_wait_runs(1, 10000));
     crew_stop(w);
     free(body);
@@ -302,7 +284,7 @@ static void bad_input_does_not_grow_the_worker(void)
     memset(body, '[', 100000);
     long after_warm_up = 0;
     for (int i = 0; i < 600; i++) {
-        raw_publish(json(body, 100000));
+        send(json(body, 100000));
         if (i == 200) {
             CU_ASSERT(crew_wait_depth(config, "input.dead", 201, 20000));
             after_warm_up = resident_kib();
@@ -321,7 +303,7 @@ static void bad_input_does_not_grow_the_worker(void)
 
 int main(void)
 {
-    raw_open();
+    stranger_open();
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("input", NULL, NULL);
     CU_ADD_TEST(suite, bad_json_dies_with_its_reason_byte_for_byte);
@@ -329,12 +311,13 @@ int main(void)
     CU_ADD_TEST(suite, an_unknown_type_dies);
     CU_ADD_TEST(suite, header_bombs_die);
     CU_ADD_TEST(suite, headers_nested_a_thousand_deep_die);
+    CU_ADD_TEST(suite, headers_that_leave_no_room_are_cut_and_the_record_says_so);
     CU_ADD_TEST(suite, an_oversized_body_is_rejected_unread);
     CU_ADD_TEST(suite, bad_input_does_not_grow_the_worker);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
     CU_cleanup_registry();
-    wr_broker_close(raw);
+    stranger_close();
     return failures ? 1 : 0;
 }

@@ -12,13 +12,6 @@
 
 enum { BIG = 2 << 20, POISONED = 5, DELAYED = 20 };
 
-static warren_verdict accept_job(warren_job *job, void *user)
-{
-    (void)user;
-    crew_note_end(crew_note(job));
-    return WARREN_DONE;
-}
-
 /* A configuration with one queue, whose only type is called like it. */
 static char *config_with(const char *type, const char *name)
 {
@@ -33,7 +26,7 @@ static warren *start_worker(const char *config, const char *type)
 {
     warren *w = crew_open(config);
     crew_forget();
-    CU_ASSERT_FATAL(!warren_handle(w, type, accept_job, NULL, NULL));
+    CU_ASSERT_FATAL(!warren_handle(w, type, crew_accept, NULL, NULL));
     crew_start(w);
     return w;
 }

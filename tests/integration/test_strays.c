@@ -18,13 +18,6 @@ static const char both_text[] =
     "\"4s\"; jitter = 0.0; }; jobs: ( { type = \"leave\"; concurrency = 16; } ); } );";
 static const char one_text[] = "queues: ( " STAYS " );";
 
-static warren_verdict accept_job(warren_job *job, void *user)
-{
-    (void)user;
-    crew_note_end(crew_note(job));
-    return WARREN_DONE;
-}
-
 static warren_verdict fail_once(warren_job *job, void *user)
 {
     (void)user;
@@ -34,7 +27,7 @@ static warren_verdict fail_once(warren_job *job, void *user)
 static warren *start_worker(const char *config, warren_handler *leave)
 {
     warren *w = crew_open(config);
-    CU_ASSERT_FATAL(!warren_handle(w, "stay", accept_job, NULL, NULL));
+    CU_ASSERT_FATAL(!warren_handle(w, "stay", crew_accept, NULL, NULL));
     if (leave) {
         CU_ASSERT_FATAL(!warren_handle(w, "leave", leave, NULL, NULL));
     }
@@ -155,7 +148,7 @@ static void strays_go_home_once_their_queue_is_back(void)
     CU_ASSERT_EQUAL(retries * 2, strays);
     CU_ASSERT_FATAL(!warren_admin_open(&admin, both, &err));
     crew_forget();
-    warren *w = start_worker(both, accept_job);
+    warren *w = start_worker(both, crew_accept);
     CU_ASSERT_EQUAL(warren_dead_replay(admin, &filter, NULL, NULL, &count, &err), WARREN_OK);
     CU_ASSERT_EQUAL(count, strays);
     CU_ASSERT(crew_wait_ended(w, strays, 20000));

@@ -45,6 +45,9 @@ struct crew_run {
 size_t crew_note(const warren_job *job);
 void crew_note_end(size_t run);
 
+/** A handler that notes its run and is done. */
+warren_verdict crew_accept(warren_job *job, void *user);
+
 /** How many runs were noted, and a copy of one. */
 size_t crew_runs(void);
 struct crew_run crew_run(size_t index);
