@@ -210,7 +210,8 @@ static void headers_nested_a_thousand_deep_die(void)
     CU_ASSERT_FATAL(crew_wait_depth(config, "input.dead", 1, 10000));
     CU_ASSERT_EQUAL(crew_dead(config, "input", read_letter, &letter), 1);
     /* rabbitmq-c 0.15 reads no deeper than 100; there the broker moved the message. */
-    bool is_read = strcmp(letter.reason, "headers_too_large") == 0 && letter.body_size == 4;
+    bool is_read =
+        strcmp(letter.reason, "headers_too_large") == 0 && letter.body_size == 4 && letter.is_cut;
     CU_ASSERT(is_read || strcmp(letter.reason, "unreadable") == 0);
     warren_admin *admin = NULL;
     CU_ASSERT_FATAL(!warren_admin_open(&admin, config, NULL));
