@@ -28,6 +28,7 @@ struct worker {
     struct wr_lane *lane; /* NULL: nothing */
     int64_t deadline_us;
     char id[64];
+    struct worker *outer; /* of a step inside a step's handler: the step around it */
 };
 
 struct wr_pool {
@@ -48,7 +49,8 @@ struct wr_pool {
     uint64_t overruns;
     uint64_t lane_waits;
     struct worker *workers;
-    int worker_count; /* those that were started */
+    int worker_count;       /* those that were started */
+    struct worker *stepped; /* without threads: the innermost step; see wr_pool_step */
 };
 
 static struct wr_list *list_of(struct wr_pool *pool, const struct wr_lane *lane)
@@ -196,6 +198,8 @@ bool wr_pool_step(struct wr_pool *pool)
     struct warren_job *job = take(pool);
     if (job) {
         begin_run(pool, &worker, job);
+        worker.outer = pool->stepped;
+        pool->stepped = &worker;
     }
     (void)pthread_mutex_unlock(&pool->lock);
     if (!job) {
@@ -203,6 +207,7 @@ bool wr_pool_step(struct wr_pool *pool)
     }
     pool->options.run(pool->options.user, job);
     WR_SCOPED_LOCK(&pool->lock);
+    pool->stepped = worker.outer;
     end_run(pool, &worker);
     return true;
 }
@@ -286,6 +291,9 @@ struct wr_list wr_pool_take_back(struct wr_pool *pool)
         if (pool->workers[i].lane) { /* a lane at its limit is found by one of its running jobs */
             empty_lane(pool, pool->workers[i].lane, &out);
         }
+    }
+    for (struct worker *at = pool->stepped; at; at = at->outer) {
+        empty_lane(pool, at->lane, &out);
     }
     return out;
 }

@@ -44,7 +44,8 @@ void wr_pool_push(struct wr_pool *pool, struct wr_list *jobs);
 /** Takes back every job that has not started. */
 struct wr_list wr_pool_take_back(struct wr_pool *pool);
 
-/** Runs one job on this thread; false when none may start. Only without threads. */
+/** Runs one job on this thread; false when none may start. Only without threads. A handler may step
+ * again: the jobs then run at the same time as its own, under the same limits. */
 bool wr_pool_step(struct wr_pool *pool);
 
 /** Says that a drain has begun: warren_job_cancelled turns true. */

@@ -358,6 +358,7 @@ static void fill(struct wr_memory_session *session, const struct wr_broker_optio
     session->body_most = options->body_most ? options->body_most : BODY_MOST;
     const char *user = options->settings->user ? options->settings->user : "guest";
     (void)snprintf(session->user, sizeof session->user, "%s", user);
+    (void)snprintf(session->name, sizeof session->name, "%s", options->name ? options->name : "");
 }
 
 /* Joins the server unless it refuses. */

@@ -112,13 +112,33 @@ int64_t wr_memory_deadline_us(struct wr_memory *server)
     return server->due_us;
 }
 
-void wr_memory_cut_all(struct wr_memory *server)
+void wr_memory_watch(struct wr_memory *server, wr_memory_watcher *watcher, void *user)
+{
+    WR_SCOPED_LOCK(&server->lock);
+    server->watcher = watcher;
+    server->watcher_user = user;
+}
+
+/* Those of that name; NULL: all. */
+static void cut(struct wr_memory *server, const char *name)
 {
     WR_SCOPED_LOCK(&server->lock);
     wr_memory_server_enter(server);
     for (struct wr_memory_session *at = server->sessions; at; at = at->next) {
-        wr_memory_session_drop(at, 320, "CONNECTION_FORCED - the connection was cut");
+        if (!name || strcmp(at->name, name) == 0) {
+            wr_memory_session_drop(at, 320, "CONNECTION_FORCED - the connection was cut");
+        }
     }
+}
+
+void wr_memory_cut_all(struct wr_memory *server)
+{
+    cut(server, NULL);
+}
+
+void wr_memory_cut(struct wr_memory *server, const char *connection)
+{
+    cut(server, connection);
 }
 
 void wr_memory_refuse_connects(struct wr_memory *server, bool refuse)

@@ -42,10 +42,42 @@ size_t wr_memory_connections(struct wr_memory *server);
 /** When the next message expires, in microseconds of the server's clock; INT64_MAX: none does. */
 int64_t wr_memory_deadline_us(struct wr_memory *server);
 
+/* --- watching: what became of each message, as a proxy between client and broker would see it --- */
+
+enum wr_memory_sight_kind {
+    WR_MEMORY_JOINED,   /* a connection was made */
+    WR_MEMORY_LEFT,     /* it is gone; what was out on it was returned before */
+    WR_MEMORY_TAKEN,    /* a publish stands in at least one queue; its confirm follows */
+    WR_MEMORY_ACKED,    /* a delivery was acknowledged, and is gone */
+    WR_MEMORY_RETURNED, /* a delivery went back to its queue */
+    WR_MEMORY_REFUSED   /* the server closed a channel over a mistake: `queue` is its sentence */
+};
+
+/** Everything is borrowed until the watcher returns; what a kind doesn't have is NULL or 0. */
+struct wr_memory_sight {
+    enum wr_memory_sight_kind kind;
+    const char *connection; /* its name */
+    uint16_t channel;
+    uint64_t tag;      /* of the delivery */
+    const char *queue; /* where the delivery came from */
+    struct wr_slice exchange;
+    struct wr_slice key;
+    struct wr_slice properties; /* in the form of the wire: wr_message_read */
+};
+
+/** Is called under the server's lock: it must call nothing of the server. */
+typedef void wr_memory_watcher(void *user, const struct wr_memory_sight *sight);
+
+/** Tells `watcher` (NULL: nobody) what happens from now on. */
+void wr_memory_watch(struct wr_memory *server, wr_memory_watcher *watcher, void *user);
+
 /* --- letting it fail --- */
 
 /** Cuts every connection, as a broker's crash that loses nothing. */
 void wr_memory_cut_all(struct wr_memory *server);
+
+/** Cuts the connections of that name, as their process's crash. */
+void wr_memory_cut(struct wr_memory *server, const char *connection);
 
 /** New connections are refused (UNREACHABLE) until taken back. */
 void wr_memory_refuse_connects(struct wr_memory *server, bool refuse);

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "io/memory.h"
 #include "io/memory_route.h"
 
 #define WR_MEMORY_MESSAGES_MOST 2000000
@@ -34,6 +35,8 @@ struct wr_memory {
     bool is_blocked;
     unsigned nacks_due;
     unsigned drops_due;
+    wr_memory_watcher *watcher; /* NULL: nobody watches */
+    void *watcher_user;
 };
 
 /** NULL without memory. */

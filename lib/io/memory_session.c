@@ -17,6 +17,32 @@ struct waiting {
     uint16_t channel;
 };
 
+/* --- watching --- */
+
+static void tell(const struct wr_memory_session *session, struct wr_memory_sight sight)
+{
+    const struct wr_memory *server = session->server;
+    if (server->watcher) {
+        sight.connection = session->name;
+        server->watcher(server->watcher_user, &sight);
+    }
+}
+
+static void tell_of(const struct wr_memory_channel *channel, const struct wr_memory_held *held,
+                    enum wr_memory_sight_kind kind)
+{
+    tell(WR_OF(channel->inbox, struct wr_memory_session, inbox),
+         (struct wr_memory_sight){ .kind = kind,
+                                   .channel = channel->number,
+                                   .tag = held->tag,
+                                   .queue = held->queue ? held->queue->name : NULL,
+                                   .exchange = held->exchange,
+                                   .key = held->key,
+                                   .properties = held->properties });
+}
+
+/* --- ends --- */
+
 static void forget_waiting(struct wr_memory_session *session, uint16_t channel)
 {
     struct wr_list kept = { 0 };
@@ -40,6 +66,7 @@ static void empty_channel(struct wr_memory *server, struct wr_memory_channel *ch
     }
     while (channel->unacked.first) {
         struct wr_memory_held *held = channel->unacked.first;
+        tell_of(channel, held, WR_MEMORY_RETURNED);
         wr_memory_queue_take_back(channel, held);
         wr_memory_server_return(server, held);
     }
@@ -67,6 +94,10 @@ static void empty_session(struct wr_memory_session *session)
         free_channel(session, session->channels);
     }
     wr_memory_inbox_forget(&session->inbox, 0);
+    if (!session->has_left) {
+        session->has_left = true;
+        tell(session, (struct wr_memory_sight){ .kind = WR_MEMORY_LEFT });
+    }
     wr_memory_server_dispatch(session->server);
 }
 
@@ -77,6 +108,7 @@ void wr_memory_session_attach(struct wr_memory_session *session, struct wr_memor
     server->sessions = session;
     session->inbox.next = server->inboxes;
     server->inboxes = &session->inbox;
+    tell(session, (struct wr_memory_sight){ .kind = WR_MEMORY_JOINED });
     if (server->is_blocked) {
         struct wr_event event = { .kind = WR_EVENT_BLOCKED, .text = "blocked by a test" };
         wr_memory_inbox_push(&session->inbox, &event);
@@ -156,6 +188,9 @@ void wr_memory_session_refuse(struct wr_memory_session *session, struct wr_memor
                               .channel = channel->number,
                               .code = channel->refusal.code };
     (void)memcpy(event.text, channel->refusal.text, sizeof event.text);
+    tell(session, (struct wr_memory_sight){ .kind = WR_MEMORY_REFUSED,
+                                            .channel = channel->number,
+                                            .queue = channel->refusal.text });
     empty_channel(session->server, channel);
     forget_waiting(session, channel->number);
     wr_memory_inbox_push(&session->inbox, &event);
@@ -246,6 +281,16 @@ static void give_back(struct wr_memory_channel *channel, struct wr_memory_held *
     wr_memory_held_free(held);
 }
 
+static void tell_taken(const struct wr_memory_channel *channel, const struct wr_memory_held *held)
+{
+    tell(WR_OF(channel->inbox, struct wr_memory_session, inbox),
+         (struct wr_memory_sight){ .kind = WR_MEMORY_TAKEN,
+                                   .channel = channel->number,
+                                   .exchange = held->exchange,
+                                   .key = held->key,
+                                   .properties = held->properties });
+}
+
 static void publish_now(struct wr_memory_session *session, struct wr_memory_channel *channel,
                         struct wr_memory_held *held, uint64_t tag)
 {
@@ -270,6 +315,7 @@ static void publish_now(struct wr_memory_session *session, struct wr_memory_chan
     }
     bool complete = true;
     if (server->routes.target_count) {
+        tell_taken(channel, held);
         complete = wr_memory_server_spread(server, without_bcc(held));
     } else {
         give_back(channel, held);
@@ -320,6 +366,7 @@ static void settle_one(struct wr_memory *server, struct wr_memory_channel *chann
                        struct wr_memory_held *held, enum wr_memory_verdict verdict)
 {
     struct wr_memory_queue *queue = held->queue;
+    tell_of(channel, held, verdict == WR_MEMORY_REQUEUE ? WR_MEMORY_RETURNED : WR_MEMORY_ACKED);
     wr_memory_queue_take_back(channel, held);
     if (verdict == WR_MEMORY_REQUEUE) {
         wr_memory_server_return(server, held);

@@ -17,8 +17,10 @@ struct wr_memory_session {
     struct wr_list waiting; /* publishes that came while the server was blocked */
     int64_t body_most;
     char user[256];
+    char name[256];
     struct wr_memory_refusal end; /* with a code: the connection is gone */
     bool end_was_told;
+    bool has_left; /* the watcher knows of its end */
 };
 
 enum wr_memory_verdict { WR_MEMORY_ACK, WR_MEMORY_REQUEUE, WR_MEMORY_REJECT };
