@@ -318,6 +318,8 @@ void proxy_refuse(struct proxy *proxy, bool is_refused)
 {
     enter(proxy);
     if (is_refused && proxy->listener >= 0) {
+        /* The thread's poll may hold it a moment longer: closing alone would come too late. */
+        (void)shutdown(proxy->listener, SHUT_RDWR);
         (void)close(proxy->listener);
         proxy->listener = -1;
     }
