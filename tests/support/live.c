@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,7 +155,21 @@ static void own_this_process(void)
     atexit(clean_up);
 }
 
+static void add_settings(const char *settings)
+{
+    char path[NAME_BYTES + 16];
+    (void)snprintf(path, sizeof path, "%s/extra.conf", live.folder);
+    FILE *file = fopen(path, "w");
+    if (!file || fputs(settings, file) < 0 || fclose(file))
+        give_up("cannot write a broker's settings");
+}
+
 void live_own_broker(void)
+{
+    live_own_broker_with("");
+}
+
+void live_own_broker_with(const char *settings)
 {
     if (live.owner)
         give_up("live_own_broker comes first");
@@ -163,6 +178,7 @@ void live_own_broker(void)
              from_environment("WARREN_TEST_SCRATCH"));
     if (!mkdtemp(live.folder))
         give_up("no folder for a broker");
+    add_settings(settings);
     live.has_own_broker = true;
     own_this_process();
     free(broker("start", "--tls", "--management", NULL));
@@ -270,6 +286,24 @@ void live_kill_broker(void)
 {
     need_own_broker();
     free(broker("kill", NULL, NULL, NULL));
+}
+
+void live_stop_broker(void)
+{
+    need_own_broker();
+    free(broker("stop", NULL, NULL, NULL));
+}
+
+void live_signal_broker(int signal)
+{
+    char path[NAME_BYTES + 16];
+    long pid = 0;
+    need_own_broker();
+    (void)snprintf(path, sizeof path, "%s/broker.pid", live.folder);
+    FILE *file = fopen(path, "r");
+    if (!file || fscanf(file, "%ld", &pid) != 1 || pid < 2 || kill((pid_t)pid, signal))
+        give_up("cannot signal the broker");
+    (void)fclose(file);
 }
 
 void live_restart_broker(void)

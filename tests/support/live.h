@@ -17,6 +17,9 @@
  * test likes; stopped and forgotten at exit. Call it before anything else here. */
 void live_own_broker(void);
 
+/** The same, with these lines more in its rabbitmq.conf. */
+void live_own_broker_with(const char *settings);
+
 /** The AMQP URL of this process's vhost, made at the first call. Borrowed, valid until exit. */
 const char *live_url(void);
 
@@ -44,6 +47,12 @@ int live_try_ctl(const char *word, ...) __attribute__((sentinel));
 
 /** kill -9, as a crash would. Only with live_own_broker, or it is everybody's broker that dies. */
 void live_kill_broker(void);
+
+/** Stops it cleanly; it stays down until live_restart_broker. Only with live_own_broker. */
+void live_stop_broker(void);
+
+/** Sends its process a signal, such as SIGSTOP. Only with live_own_broker. */
+void live_signal_broker(int signal);
 
 /** Starts it again (cleanly stopping it before, if it runs); same URL, same data. */
 void live_restart_broker(void);

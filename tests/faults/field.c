@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: a field opens a folder and a book, writes configurations, and at the end judges: nothing is
+// believed but the ledger and what stands in the broker's queues. Each configuration is written
+// twice, once as the row wants it (through a proxy, as another user) and once for the judge, who
+// always takes the straight way.
+#include "field_inside.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "live.h"
+#include "warren/dead.h"
+#include "warren/queue.h"
+
+enum { WALK_EVERY_US = 500000, WORKER_END_MS = 30000, LEVELS_MOST = 32, NAMES_MOST = 64 };
+
+static struct field *open_field; /* for atexit */
+
+void field_give_up(const char *what, const char *why)
+{
+    (void)fprintf(stderr, "field: %s: %s\n", what, why);
+    exit(1);
+}
+
+char *field_print(const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    int length = vasprintf(&text, format, args);
+    va_end(args);
+    if (length < 0) {
+        field_give_up("out of memory", format);
+    }
+    return text;
+}
+
+/* --- opening -------------------------------------------------------------------------------------- */
+
+static void end_at_exit(void)
+{
+    if (open_field) {
+        field_end_processes(open_field);
+    }
+}
+
+static uint64_t random_seed(void)
+{
+    uint64_t seed = 0;
+    if (getentropy(&seed, sizeof seed)) {
+        seed = (uint64_t)field_now_us();
+    }
+    return seed & 0xffffffff; /* short enough to be typed */
+}
+
+void field_open(struct field *field, const struct row *row, const struct field_options *options)
+{
+    const char *scratch = getenv("WARREN_TEST_SCRATCH");
+    struct field_inside *inside = calloc(1, sizeof *inside);
+    if (!inside) {
+        field_give_up("out of memory", row->name);
+    }
+    *field = (struct field){ .row = row,
+                             .seed = options->seed ? options->seed : random_seed(),
+                             .jobs = options->jobs ? options->jobs : row->jobs,
+                             .queue_type = options->queue_type ? options->queue_type : "quorum",
+                             .book = book_new(),
+                             .inside = inside };
+    inside->random = field->seed;
+    inside->opened_us = field_now_us();
+    inside->folder = field_print("%s/fault-%02d-%s.XXXXXX", scratch ? scratch : "/tmp", row->number,
+                                 field->queue_type);
+    if (!mkdtemp(inside->folder)) {
+        field_give_up(inside->folder, strerror(errno));
+    }
+    inside->ledger = field_print("%s/ledger", inside->folder);
+    field->folder = inside->folder;
+    field->ledger = inside->ledger;
+    open_field = field;
+    (void)atexit(end_at_exit);
+}
+
+uint64_t field_random(struct field *field, uint64_t bound)
+{
+    uint64_t z = field->inside->random += 0x9e3779b97f4a7c15U; /* splitmix64 */
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+    return (z ^ (z >> 31)) % bound;
+}
+
+/* --- configurations ------------------------------------------------------------------------------- */
+
+static void write_file(const char *folder, const char *name, const char *text)
+{
+    char *path = field_print("%s/%s", folder, name);
+    FILE *file = fopen(path, "we");
+    if (!file || fputs(text, file) < 0 || fclose(file)) {
+        field_give_up("cannot write", path);
+    }
+    (void)chmod(path, 0600);
+    free(path);
+}
+
+/* The vhost's URL with another port. */
+static char *url_at(const char *url, int port)
+{
+    const char *host = strrchr(url, '@');
+    const char *colon = host ? strchr(host, ':') : NULL;
+    if (!port) {
+        return field_print("%s", url);
+    }
+    if (!colon) {
+        field_give_up("no port to replace in", url);
+    }
+    return field_print("%.*s:%d%s", (int)(colon - url), url, port, colon + strcspn(colon, "/"));
+}
+
+static void write_main(const char *folder, const char *name, const char *url,
+                       const struct field_config *how)
+{
+    char *text = field_print("broker: { url = \"%s\"; %s };\n%s\n", url,
+                             how->broker ? how->broker : "", how->main ? how->main : "");
+    write_file(folder, name, text);
+    free(text);
+}
+
+const char *field_config(struct field *field, const struct field_config *how)
+{
+    static const struct field_config usual;
+    struct field_inside *inside = field->inside;
+    how = how ? how : &usual;
+    field_need_broker(field);
+    if (inside->config_count == FIELD_CONFIGS_MOST) {
+        field_give_up("too many configurations", field->row->name);
+    }
+    char *folder = field_print("%s/config%zu", field->folder, inside->config_count + 1);
+    char *queues = field_print("%s/queues", folder);
+    char *url = url_at(how->url ? how->url : live_url(), how->port);
+    char *text =
+        field_print("queue: { name = \"work\"; type = \"%s\"; %s };\n%s\n", field->queue_type,
+                    how->queue ? how->queue : FIELD_QUEUE, how->more ? how->more : "");
+    if (mkdir(folder, 0700) || mkdir(queues, 0700)) {
+        field_give_up(queues, strerror(errno));
+    }
+    write_main(folder, "warren.cfg", url, how);
+    struct field_config straight = *how;
+    straight.broker = NULL;
+    write_main(folder, "judge.cfg", live_url(), &straight);
+    write_file(queues, "10-work.cfg", text);
+    char *path = field_print("%s/warren.cfg", folder);
+    inside->configs[inside->config_count++] = path;
+    free(folder);
+    free(queues);
+    free(url);
+    free(text);
+    return path;
+}
+
+/* --- looking into the broker ---------------------------------------------------------------------- */
+
+/* One look at all queues of all configurations. */
+struct look {
+    struct field *field;
+    warren_admin *admin;
+    char names[NAMES_MOST][256]; /* seen already, in another configuration */
+    size_t name_count;
+    uint64_t waiting;  /* in work queues */
+    uint64_t dead;     /* in dead queues and the catch-all */
+    char example[256]; /* a work queue that isn't empty */
+    bool walks;
+};
+
+static bool is_new(struct look *look, const char *name)
+{
+    for (size_t i = 0; i < look->name_count; i++) {
+        if (strcmp(look->names[i], name) == 0) {
+            return false;
+        }
+    }
+    if (look->name_count == NAMES_MOST) {
+        field_give_up("too many queues", name);
+    }
+    (void)snprintf(look->names[look->name_count++], sizeof look->names[0], "%s", name);
+    return true;
+}
+
+static bool note_letter(const warren_dead_letter *letter, void *user)
+{
+    const struct look *look = user;
+    book_dead(look->field->book, letter->id, letter->reason);
+    return true;
+}
+
+static bool look_at_queue(const warren_queue_info *info, void *user)
+{
+    struct look *look = user;
+    bool is_dead = strcmp(info->kind, "dead") == 0;
+    bool is_unrouted = strcmp(info->kind, "unrouted") == 0;
+    if (!is_new(look, info->name) || !info->messages) {
+        return true;
+    }
+    if (!is_dead && !is_unrouted) {
+        look->waiting += info->messages;
+        (void)snprintf(look->example, sizeof look->example, "%s has %" PRIu64, info->name,
+                       info->messages);
+        return true;
+    }
+    look->dead += info->messages;
+    return true;
+}
+
+static void walk(struct look *look, const char *queue)
+{
+    warren_error err;
+    warren_dead_filter filter = { .queue = queue };
+    warren_status rc = warren_dead_each(look->admin, &filter, note_letter, look, &err);
+    if (rc && rc != WARREN_NOT_FOUND) {
+        field_give_up("cannot walk the dead letters", err.text);
+    }
+}
+
+static bool walk_queue(const warren_queue_info *info, void *user)
+{
+    struct look *look = user;
+    char name[300];
+    (void)snprintf(name, sizeof name, "walk %s", info->name);
+    if (is_new(look, name) && info->messages) {
+        if (strcmp(info->kind, "unrouted") == 0) {
+            walk(look, "unrouted");
+        } else if (strcmp(info->kind, "dead") == 0) {
+            walk(look, info->name);
+        }
+    }
+    return true;
+}
+
+static warren_admin *open_judge(struct field *field, const char *config)
+{
+    char *path = field_print("%.*s/judge.cfg", (int)(strrchr(config, '/') - config), config);
+    warren_admin *admin = NULL;
+    warren_error err = { .status = WARREN_OK };
+    int64_t until_us = field_now_us() + 30 * 1000000LL;
+    while (warren_admin_open(&admin, path, &err) && field_now_us() < until_us) {
+        field_pass(field, 200); /* a broker that comes up refuses for a moment */
+    }
+    if (!admin) {
+        field_give_up("the judge cannot connect", err.text);
+    }
+    free(path);
+    return admin;
+}
+
+static void for_all_queues(struct look *look, warren_queue_visitor *visit)
+{
+    const struct field_inside *inside = look->field->inside;
+    warren_error err;
+    for (size_t i = 0; i < inside->config_count; i++) {
+        look->admin = open_judge(look->field, inside->configs[i]);
+        if (warren_queue_each(look->admin, visit, look, &err)) {
+            field_give_up("cannot list the queues", err.text);
+        }
+        warren_admin_close(look->admin);
+    }
+}
+
+/* The levels of the ladder, up to the first that isn't there. */
+static void look_at_ladder(struct look *look)
+{
+    char name[64];
+    int64_t ready = 0;
+    for (int level = 0; level < LEVELS_MOST && ready >= 0; level++) {
+        (void)snprintf(name, sizeof name, "warren.delay.%lld", 125LL << level);
+        ready = field_depth(look->field, name);
+        if (ready > 0) {
+            look->waiting += (uint64_t)ready;
+            (void)snprintf(look->example, sizeof look->example, "%s has %" PRId64, name, ready);
+        }
+    }
+}
+
+void field_walk_dead(struct field *field)
+{
+    struct look look = { .field = field };
+    book_forget_dead(field->book);
+    for_all_queues(&look, walk_queue);
+}
+
+/* --- the end -------------------------------------------------------------------------------------- */
+
+void field_read(struct field *field)
+{
+    book_read(field->book, field->ledger);
+}
+
+static bool is_of_kind(const struct field_process *process, const char *kind)
+{
+    return strncmp(process->name, kind, strlen(kind)) == 0;
+}
+
+static bool sources_have_ended(void *user)
+{
+    const struct field *field = user;
+    for (size_t i = 0; i < field->inside->process_count; i++) {
+        const struct field_process *process = &field->inside->slots[i].process;
+        if (process->pid && is_of_kind(process, "source")) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int64_t in_flight(const struct field *field)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < field->inside->process_count; i++) {
+        const struct field_process *process = &field->inside->slots[i].process;
+        if (process->pid && is_of_kind(process, "worker")) {
+            int64_t value = field_gauge(process, "in_flight");
+            sum += value > 0 ? value : 0;
+        }
+    }
+    return sum;
+}
+
+struct drain {
+    struct field *field;
+    struct look look;
+    int64_t walked_us;
+};
+
+/* Cheap questions first: the broker is asked once the ledger is content, or now and then for the dead
+ * letters that would make it so. */
+static bool is_drained(void *user)
+{
+    struct drain *drain = user;
+    struct field *field = drain->field;
+    field_read(field);
+    if (field_now_us() - drain->walked_us < WALK_EVERY_US) {
+        return false;
+    }
+    if (book_count(field->book, BOOK_OPEN)) {
+        field_walk_dead(field);
+    }
+    bool is_content = !book_count(field->book, BOOK_OPEN) && !in_flight(field);
+    if (is_content) {
+        drain->look = (struct look){ .field = field };
+        for_all_queues(&drain->look, look_at_queue);
+        look_at_ladder(&drain->look);
+        is_content = !drain->look.waiting;
+    }
+    drain->walked_us = field_now_us();
+    return is_content;
+}
+
+static void end_workers(struct field *field)
+{
+    for (size_t i = 0; i < field->inside->process_count; i++) {
+        struct field_process *process = &field->inside->slots[i].process;
+        if (process->pid && is_of_kind(process, "worker")) {
+            field_signal(process, SIGTERM);
+        }
+    }
+    for (size_t i = 0; i < field->inside->process_count; i++) {
+        struct field_process *process = &field->inside->slots[i].process;
+        bool was_ended = is_of_kind(process, "worker") && process->signalled_us && process->pid;
+        if (was_ended) {
+            field_expect_exit(field, process, 0, WORKER_END_MS);
+        }
+    }
+}
+
+bool field_drain(struct field *field, int deadline_ms)
+{
+    struct drain drain = { .field = field, .look = { .field = field } };
+    int64_t began_us = field_now_us();
+    bool have_ended = field_wait(field, sources_have_ended, field, deadline_ms);
+    field_expect(field, have_ended, "a source still publishes after %d ms", deadline_ms);
+    int left_ms = deadline_ms - (int)((field_now_us() - began_us) / 1000);
+    bool is_empty = field_wait(field, is_drained, &drain, left_ms > 1000 ? left_ms : 1000);
+    field_expect(
+        field, is_empty, "not drained after %d ms: %" PRIu64 " open, %" PRId64 " in flight; %s",
+        deadline_ms, book_count(field->book, BOOK_OPEN), in_flight(field), drain.look.example);
+    end_workers(field);
+    struct look after = { .field = field };
+    for_all_queues(&after, look_at_queue);
+    look_at_ladder(&after);
+    field_expect(field, !after.waiting, "left in the broker: %s", after.example);
+    field_read(field);
+    field_walk_dead(field);
+    return have_ended && is_empty && !after.waiting;
+}
+
+static void judge_dead(struct field *field, const struct field_bounds *bounds)
+{
+    uint64_t dead = book_count(field->book, BOOK_DEAD);
+    field_expect(field, bounds->dead < 0 || dead == (uint64_t)bounds->dead,
+                 "%" PRIu64 " dead letters, not %" PRId64, dead, bounds->dead);
+    if (bounds->dead_reason) {
+        uint64_t by_reason = book_dead_by(field->book, bounds->dead_reason);
+        field_expect(field, by_reason == dead, "%" PRIu64 " of %" PRIu64 " dead letters are '%s'",
+                     by_reason, dead, bounds->dead_reason);
+    }
+}
+
+void field_check(struct field *field, const struct field_bounds *bounds)
+{
+    struct field_inside *inside = field->inside;
+    struct book_sum *sum = &inside->sum;
+    const struct book *book = field->book;
+    inside->bounds = *bounds;
+    inside->is_checked = true;
+    book_close(book, &bounds->limits, sum);
+    field_expect(field, sum->lost <= (uint64_t)bounds->lost_most, "%" PRIu64 " lost: %s", sum->lost,
+                 sum->example);
+    field_expect(field, !sum->unexpected, "%" PRIu64 " unexpected: %s", sum->unexpected,
+                 sum->example);
+    field_expect(field, sum->duplicates <= (uint64_t)bounds->duplicates_most,
+                 "%" PRIu64 " duplicates, at most %" PRId64, sum->duplicates,
+                 bounds->duplicates_most);
+    field_expect(field, !sum->early, "%" PRIu64 " runs came early", sum->early);
+    field_expect(field, !sum->over_limit, "%" PRIu64 " runs over a limit of %d", sum->over_limit,
+                 bounds->limits.at_once);
+    field_expect(field, !sum->over_attempts, "%" PRIu64 " runs after attempt %d",
+                 sum->over_attempts, bounds->limits.attempts);
+    field_expect(field, !book_count(book, BOOK_BROKEN), "%" PRIu64 " broken lines in the ledger",
+                 book_count(book, BOOK_BROKEN));
+    field_expect(field, book_count(book, BOOK_CONFIRMED) > 0 || bounds->may_be_unconfirmed,
+                 "nothing was confirmed");
+    field_expect(field,
+                 bounds->may_be_unconfirmed ||
+                     book_count(book, BOOK_CONFIRMED) == book_count(book, BOOK_ATTEMPTED),
+                 "%" PRIu64 " of %" PRIu64 " jobs confirmed", book_count(book, BOOK_CONFIRMED),
+                 book_count(book, BOOK_ATTEMPTED));
+    judge_dead(field, bounds);
+}
+
+/* --- expectations, and the row's line ------------------------------------------------------------- */
+
+static void append(char *text, const char *separator, const char *format, va_list args)
+{
+    size_t length = strlen(text);
+    if (length) {
+        length += (size_t)snprintf(text + length, FIELD_TEXT_BYTES - length, "%s", separator);
+    }
+    if (length < FIELD_TEXT_BYTES - 1) {
+        (void)vsnprintf(text + length, FIELD_TEXT_BYTES - length, format, args);
+    }
+}
+
+bool field_expect(struct field *field, bool holds, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (!holds) {
+        append(field->inside->failures, "; ", format, args);
+    }
+    va_end(args);
+    return holds;
+}
+
+void field_note(struct field *field, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    append(field->inside->notes, " ", format, args);
+    va_end(args);
+}
+
+static char *counts(const struct field *field)
+{
+    const struct book_sum *sum = &field->inside->sum;
+    const struct book *book = field->book;
+    if (!field->inside->is_checked) {
+        return field_print("unchecked");
+    }
+    return field_print("confirmed=%" PRIu64 " done=%" PRIu64 " dead=%" PRIu64 " lost=%" PRIu64
+                       " unexpected=%" PRIu64 " dup=%" PRIu64 "/%" PRId64 " reruns=%" PRIu64
+                       " recovered=%" PRIu64 " unknown=%" PRIu64,
+                       book_count(book, BOOK_CONFIRMED), book_count(book, BOOK_DONE),
+                       book_count(book, BOOK_DEAD), sum->lost, sum->unexpected, sum->duplicates,
+                       field->inside->bounds.duplicates_most, sum->reruns, sum->recovered,
+                       book_count(book, BOOK_UNKNOWN));
+}
+
+/* The table of tests/run: one line a run, of several processes at once. */
+static void append_line(const char *line)
+{
+    const char *scratch = getenv("WARREN_TEST_SCRATCH");
+    if (!scratch) {
+        return;
+    }
+    char *path = field_print("%s/faults.tsv", scratch);
+    FILE *file = fopen(path, "ae");
+    if (file) {
+        (void)fputs(line, file);
+        (void)fclose(file);
+    }
+    free(path);
+}
+
+static int remove_entry(const char *path, const struct stat *facts, int kind, struct FTW *where)
+{
+    (void)facts;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static void report(const struct field *field)
+{
+    const struct field_inside *inside = field->inside;
+    bool is_ok = !*inside->failures;
+    double seconds = (double)(field_now_us() - inside->opened_us) / 1e6;
+    char *seen = counts(field);
+    char *line =
+        field_print("%d\t%s\t%s\tseed=%" PRIu64 "\t%s%s%s\t%.1f s\t%s%s\t%s\n", field->row->number,
+                    field->row->name, field->queue_type, field->seed, seen,
+                    *inside->notes ? " " : "", inside->notes, seconds,
+                    is_ok ? "ok" : "FAILED: ", inside->failures, is_ok ? "" : field->folder);
+    (void)fputs(line, stdout);
+    append_line(line);
+    free(seen);
+    free(line);
+}
+
+bool field_close(struct field *field)
+{
+    struct field_inside *inside = field->inside;
+    bool is_ok = !*inside->failures;
+    report(field);
+    field_end_processes(field);
+    open_field = NULL;
+    if (is_ok) {
+        (void)nftw(field->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    }
+    for (size_t i = 0; i < inside->config_count; i++) {
+        free(inside->configs[i]);
+    }
+    free(inside->broker_setting);
+    free(inside->folder);
+    free(inside->ledger);
+    free(inside);
+    book_free(field->book);
+    return is_ok;
+}

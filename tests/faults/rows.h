@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The catalogue: each theme has a file rows_<theme>.c with a table rows_<theme>, closed by ROWS_END.
+ * tests/CMakeLists.txt reads the ROW lines of these files and makes a CTest of each, so every ROW
+ * starts a line and its first four arguments are plain numbers and flags.
+ */
+#ifndef TESTS_FAULTS_ROWS_H
+#define TESTS_FAULTS_ROWS_H
+
+#include "field.h"
+
+/** Plays the row. */
+typedef void row_run(struct field *field);
+
+enum row_flags {
+    ROW_PLAIN = 0,
+    ROW_SHORT = 1, /* in the short set */
+    ROW_OWN = 2,   /* a broker of its own, which it may harm */
+    ROW_ONCE = 4   /* with quorum queues only */
+};
+
+struct row {
+    int number; /* of the catalogue */
+    unsigned flags;
+    int jobs;    /* usual number */
+    int seconds; /* it takes about so long; CTest ends it after four times that and a minute */
+    row_run *run;
+    const char *name; /* a sentence */
+};
+
+#define ROW(number, flags, jobs, seconds, run, name)                                               \
+    {                                                                                              \
+        number, flags, jobs, seconds, run, name                                                    \
+    }
+#define ROWS_END                                                                                   \
+    {                                                                                              \
+        0, 0, 0, 0, NULL, NULL                                                                     \
+    }
+
+extern const struct row rows_process[];
+
+/* One line for each table above. */
+#define ROWS_ALL rows_process
+
+#endif
