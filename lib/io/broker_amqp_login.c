@@ -127,13 +127,17 @@ static warren_status explain_tls(const struct refusal *refusal, warren_error *er
 {
     char reason[128];
     wr_amqp_tls_reason(reason, sizeof reason);
-    bool is_refused = strstr(reason, "alert") != NULL;
-    return wr_fail(err, is_refused ? WARREN_REFUSED : WARREN_UNREACHABLE,
-                   "TLS: %s ended the connection: %s%s", refusal->where,
-                   *reason ? reason : "without a reason",
-                   is_refused ? ". Does it ask for a client certificate (broker.tls.cert_file and "
-                                "key_file)?"
-                              : "");
+    if (strstr(reason, "alert")) {
+        return wr_amqp_tls_refused(refusal->plan, refusal->where, reason, err);
+    }
+    /* The alert may be lost on the way, when the broker hangs up before it has read all. */
+    return wr_fail(err, WARREN_UNREACHABLE,
+                   "TLS: %s closed the connection during the login%s%s. It may be starting or "
+                   "stopping, or %s",
+                   refusal->where, *reason ? ": " : "", reason,
+                   refusal->plan->cert_file
+                       ? "not take our certificate"
+                       : "want a client certificate (broker.tls.cert_file and key_file)");
 }
 
 /* The library gave up: nothing came from the broker that says why. */

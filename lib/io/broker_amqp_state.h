@@ -156,6 +156,10 @@ void wr_amqp_tune_socket(int fd, int64_t heartbeat_us);
 warren_status wr_amqp_tls_open(struct wr_amqp *amqp, const struct wr_amqp_plan *plan,
                                const struct wr_uri_host *host, warren_error *err);
 
+/** The peer ended TLS with that alert: says what it may want of us. Returns WARREN_REFUSED. */
+warren_status wr_amqp_tls_refused(const struct wr_amqp_plan *plan, const char *where,
+                                  const char *reason, warren_error *err);
+
 /** What OpenSSL's queue of this thread holds, as words; "" when nothing. */
 void wr_amqp_tls_reason(char *out, size_t size);
 
