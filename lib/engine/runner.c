@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/crashpoint.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -28,6 +29,7 @@ struct errand {
     struct wr_request request;
     struct wr_runner *runner;
     struct warren_job *job;
+    enum wr_forward_kind kind; /* of a way on */
 };
 
 static void settle(struct wr_runner *runner, struct warren_job *job, enum wr_settle how)
@@ -67,6 +69,7 @@ static void forwarded(struct wr_request *request, warren_status status, const wa
     struct errand *errand = WR_OF(request, struct errand, request);
     (void)error; /* an insisting request fails only when the publisher ends: the broker keeps the
                     original */
+    WR_CRASH_POINT(errand->kind == WR_FORWARD_DEAD ? "dead_confirmed" : "retry_confirmed");
     settle(errand->runner, errand->job, status ? WR_SETTLE_LEAVE : WR_SETTLE_ACK);
     wr_parcel_done(&errand->request.parcel);
     free(errand);
@@ -86,6 +89,7 @@ static void forward(struct wr_runner *runner, struct warren_job *job, const stru
     errand->request.done = forwarded;
     errand->runner = runner;
     errand->job = job;
+    errand->kind = how->kind;
     wr_publisher_submit(runner->publisher, &errand->request);
 }
 
@@ -306,7 +310,9 @@ void wr_runner_run(void *user, struct warren_job *job)
     check(runner, job);
     if (!job->reason) {
         wr_count(&runner->counters->started);
+        WR_CRASH_POINT("before_handler");
         job->verdict = lane->handler(job, lane->user);
+        WR_CRASH_POINT("before_ack");
     }
     wr_runner_conclude(runner, job);
 }

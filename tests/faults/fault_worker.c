@@ -278,7 +278,9 @@ static const struct behaviour behaviours[] = {
 static const struct behaviour *behaviour_of(const warren_job *job, const struct wish *wish)
 {
     const char *name = text_of(wish, "do", "done");
-    if (warren_job_attempt(job) > number_of(wish, "times", INT32_MAX)) {
+    bool is_past = warren_job_attempt(job) > number_of(wish, "times", INT32_MAX) ||
+                   (number_of(wish, "fresh", 0) && warren_job_redelivered(job));
+    if (is_past) {
         return &behaviours[0];
     }
     for (size_t i = 0; i < sizeof behaviours / sizeof *behaviours; i++) {

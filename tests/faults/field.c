@@ -425,6 +425,9 @@ void field_check(struct field *field, const struct field_bounds *bounds)
     field_expect(field, sum->duplicates <= (uint64_t)bounds->duplicates_most,
                  "%" PRIu64 " duplicates, at most %" PRId64, sum->duplicates,
                  bounds->duplicates_most);
+    field_expect(field, sum->duplicates >= (uint64_t)bounds->duplicates_least,
+                 "%" PRIu64 " duplicates, at least %" PRId64, sum->duplicates,
+                 bounds->duplicates_least);
     field_expect(field, !sum->early, "%" PRIu64 " runs came early", sum->early);
     field_expect(field, !sum->over_limit, "%" PRIu64 " runs over a limit of %d", sum->over_limit,
                  bounds->limits.at_once);

@@ -97,7 +97,7 @@ struct field_process *field_worker(struct field *field, const struct field_worke
  *     {"do":"closefds"}          closes all fds above 2, then done
  *     {"do":"leak","ms":…}       allocates 1 MiB each ms until it fails or dies
  *     {"do":"publish","type":"work","body":"…"}  a follow-up with the id <id>.f, then done
- *     "times" also holds for the harmful ones: only in so many first attempts.
+ * XX for the harmful ones: only in so many first attempts.
  *     "before_ms": sleeps so long before any of it.
  */
 
@@ -202,6 +202,7 @@ void field_walk_dead(struct field *field);
 /** The bounds of a row. Lost, unexpected and broken lines: none, unless said otherwise. */
 struct field_bounds {
     int64_t duplicates_most; /* endings too many */
+    int64_t duplicates_least;
     int64_t dead;            /* exactly so many dead letters; -1: any number */
     const char *dead_reason; /* all of them with this reason; NULL: any */
     int64_t lost_most;       /* only where an operator's deed or a documented risk takes jobs */
