@@ -67,6 +67,7 @@ struct wr_queue_settings {
     char *default_type;           /* NULL: none. For messages that say no type */
     bool json_raw;                /* JSON bodies are not checked */
     int prefetch;                 /* 0: auto */
+    int max_crashes;              /* runs that may end with their process */
     struct wr_retry_policy retry; /* what its types inherit */
     struct wr_job_settings *jobs;
     size_t job_count;
@@ -82,6 +83,7 @@ struct wr_settings {
     struct wr_broker_settings broker;
     int threads; /* 0: the sum of the types' limits, at most 256 */
     int64_t drain_timeout_ms;
+    char *state_dir; /* a path, "auto" or "none": io/state_dir.h */
     char **plugins;
     size_t plugin_count;
     int64_t delay_max_ms;
@@ -158,7 +160,8 @@ struct wr_option {
     const char *fallback; /* as written in a file, "" for unset; NULL: none, or the queue's */
     const char *least;
     const char *most;
-    const char *choices; /* "quorum|classic"; of a number or duration: the word that means 0 */
+    const char *choices; /* "quorum|classic"; of a number or duration: the word that means 0; of a
+                            path: words that are no paths */
     const char *sentence;
     bool required;
     uint16_t offset; /* where it is kept in its struct: settings, queue or job */

@@ -36,6 +36,11 @@ static const struct wr_option options[] = {
       "to "
       "another worker. Keep it below what your service manager allows (Kubernetes: 30s).",
       false, IN_SETTINGS(drain_timeout_ms) },
+    { "state_dir", WR_OPTION_PATH, "auto", NULL, NULL, "auto|none",
+      "The folder in which workers note which jobs are running, so that a job that crashes them "
+      "again and again is recognised. auto: $STATE_DIRECTORY (systemd), else "
+      "$XDG_STATE_HOME/warren, else $HOME/.local/state/warren. none: no notes.",
+      false, IN_SETTINGS(state_dir) },
     { "plugins", WR_OPTION_PATHS, "", NULL, NULL, NULL,
       "Shared objects with handlers, which `warren run` loads. Relative paths start at this file's "
       "folder.",
@@ -158,6 +163,10 @@ static const struct wr_option options[] = {
       "jobs "
       "are.",
       false, IN_QUEUE(prefetch) },
+    { "queue.max_crashes", WR_OPTION_INT, "5", "1", "1000", NULL,
+      "A job whose runs have ended this often with their process goes to the dead queue "
+      "(crash_loop). Needs state_dir.",
+      false, IN_QUEUE(max_crashes) },
 
     { "queue.retry.attempts", WR_OPTION_INT, "5", "1", "1000", NULL,
       "How often a job runs at most; 5 attempts make 4 waits. Then it goes to the dead queue.",

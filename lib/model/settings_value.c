@@ -282,10 +282,9 @@ bool wr_value_is_quoted(const struct wr_option *option, const char *text)
     }
 }
 
-/* Appends "one of \"a\", \"b\"". */
-static void want_choice(const char *choices, struct wr_text *out)
+/* Appends "\"a\", \"b\"". */
+static void add_choices(const char *choices, struct wr_text *out)
 {
-    wr_text_add_string(out, "one of ");
     for (const char *at = choices; at;) {
         size_t length = strcspn(at, "|");
         wr_text_add_format(out, "\"%.*s\"", (int)length, at);
@@ -310,7 +309,8 @@ void wr_option_want(const struct wr_option *option, struct wr_text *out)
         [WR_OPTION_GROUPS] = "a list of groups such as ( { type = \"email\"; } )",
     };
     if (option->kind == WR_OPTION_CHOICE) {
-        want_choice(option->choices, out);
+        wr_text_add_string(out, "one of ");
+        add_choices(option->choices, out);
         return;
     }
     wr_text_add_string(out, wants[option->kind]);
@@ -322,6 +322,7 @@ void wr_option_range(const struct wr_option *option, struct wr_text *out)
         wr_text_add_format(out, ", from %s to %s", option->least, option->most);
     }
     if (option->choices && option->kind != WR_OPTION_CHOICE) {
-        wr_text_add_format(out, ", or \"%s\"", option->choices);
+        wr_text_add_string(out, ", or ");
+        add_choices(option->choices, out);
     }
 }

@@ -18,7 +18,7 @@ static char *written(const struct wr_settings *settings, bool as_json)
 /* A configuration in which every option has a value of its own. */
 static const char odd[] =
     "namespace = \"sh-op\"; topology = \"check\"; threads = 77; drain_timeout = \"1500ms\";\n"
-    "plugins = [\"/lib/a b.so\", \"/c\\\"d.so\"];\n"
+    "state_dir = \"/s\"; plugins = [\"/lib/a b.so\", \"/c\\\"d.so\"];\n"
     "broker: { url = \"amqps://a,b:2/v\"; user = \"u\\\\\\n$${env:HOME}\"; password_file = "
     "\"/pw\";\n"
     "  management_url = \"https://m\"; connection_name = \"caf\xC3\xA9 $$5\"; heartbeat = \"6s\";\n"
@@ -30,7 +30,8 @@ static const char odd[] =
     "  json_depth = 7; }; publish: { window = 9; timeout = \"90s\"; };\n"
     "log: { level = \"debug\"; format = \"json\"; };\n"
     "queues: ( { name = \"q\\\"1\"; type = \"classic\"; exchange = \"e\"; default_type = \"a\";\n"
-    "  json = \"raw\"; prefetch = 12; retry: { attempts = 7; backoff = \"fixed\"; first = "
+    "  json = \"raw\"; prefetch = 12; max_crashes = 4; retry: { attempts = 7; backoff = \"fixed\"; "
+    "first = "
     "\"125ms\";\n"
     "  factor = 1.25; max = \"20m\"; jitter = 0.333; }; jobs: ( { type = \"a\"; concurrency = 3;\n"
     "  timeout = \"2m\"; isolate = true; retry: { delays = [\"1s\", \"2500ms\"]; }; },\n"
@@ -50,6 +51,8 @@ static void effective_settings_load_again_to_the_same(void)
     CU_ASSERT_STRING_EQUAL(text, text2);
     CU_ASSERT_STRING_EQUAL(second->broker.user, "u\\\n${env:HOME}");
     CU_ASSERT_STRING_EQUAL(second->plugins[1], "/c\"d.so");
+    CU_ASSERT_STRING_EQUAL(second->state_dir, "/s");
+    CU_ASSERT_EQUAL(second->queues[0].max_crashes, 4);
     CU_ASSERT(second->topology_check && second->threads == 77 && second->headers_bytes == 2000);
     CU_ASSERT_EQUAL(second->delay_max_ms, 388 * 86400 * INT64_C(1000));
     CU_ASSERT_EQUAL(
