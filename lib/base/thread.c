@@ -28,6 +28,8 @@ static int create(struct wr_thread *thread, size_t stack_bytes, void *(*run)(voi
     (void)sigdelset(&all, SIGFPE);
     (void)sigdelset(&all, SIGILL);
     (void)sigdelset(&all, SIGABRT);
+    (void)sigdelset(&all, SIGTRAP);
+    (void)sigdelset(&all, SIGSYS);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     if (!rc) {
         rc = pthread_create(&thread->id, &attributes, run, user);

@@ -45,6 +45,7 @@ struct warren_job {
     uint64_t tag;                           /* of the delivery */
     uint32_t generation;                    /* of the connection it came over */
     bool redelivered;
+    bool is_booked; /* the crash book knows of it */
 
     struct wr_bookkeeping books; /* as the message said */
     struct wr_slice type;
@@ -54,6 +55,7 @@ struct warren_job {
 
     /* The run. */
     const struct wr_clock *clock;
+    int slot; /* the number of its thread, from 0 */
     int64_t started_us;
     int64_t deadline_us;       /* 0: none */
     const atomic_bool *drains; /* turns true when a drain begins */

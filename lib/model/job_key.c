@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: a key is written before each run of a handler, so it costs no more than two copies. Only
+// a message without an id has its body hashed, eight bytes at a time. The hash needs no secret: who
+// finds two bodies with one hash makes their crashes count together, no more.
+#include "model/job_key.h"
+
+#include <stdio.h>
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+    return hash ^ hash >> 29;
+}
+
+static uint64_t hash_slice(uint64_t hash, struct wr_slice slice)
+{
+    size_t at = 0;
+    for (; at + sizeof hash <= slice.size; at += sizeof hash) {
+        uint64_t word;
+        memcpy(&word, slice.data + at, sizeof word);
+        hash = mix(hash, word);
+    }
+    uint64_t rest = 0;
+    if (slice.size > at) {
+        memcpy(&rest, slice.data + at, slice.size - at);
+    }
+    return mix(mix(hash, rest), slice.size);
+}
+
+/* As much of a text as fits, and the hash of all of it; NULs would end it early. */
+static void write_cut(char *out, size_t size, struct wr_slice text)
+{
+    enum { HASH_SIZE = 17 }; /* '~' and 16 digits */
+    size_t kept = size - 1 - HASH_SIZE;
+    kept = text.size < kept ? text.size : kept;
+    for (size_t i = 0; i < kept; i++) {
+        out[i] = text.data[i] ? text.data[i] : '?';
+    }
+    (void)snprintf(out + kept, size - kept, "~%016llx", (unsigned long long)hash_slice(0, text));
+}
+
+static void write_text(char *out, size_t size, struct wr_slice text)
+{
+    if (text.size >= size || memchr(text.data, '\0', text.size)) {
+        write_cut(out, size, text);
+        return;
+    }
+    memcpy(out, text.data, text.size);
+    out[text.size] = '\0';
+}
+
+void wr_job_key_make(struct wr_job_key *out, const struct warren_job *job)
+{
+    write_text(out->queue, sizeof out->queue, wr_slice_of(job->queue->name));
+    if (!job->made_id) {
+        write_text(out->id, sizeof out->id, job->id);
+        return;
+    }
+    uint64_t hash = hash_slice(hash_slice(0, job->type), job->message->body);
+    (void)snprintf(out->id, sizeof out->id, "body:%016llx", (unsigned long long)hash);
+}
+
+bool wr_job_key_is_whole(const struct wr_job_key *key)
+{
+    return key->queue[0] && key->id[0] && memchr(key->queue, '\0', sizeof key->queue) &&
+           memchr(key->id, '\0', sizeof key->id);
+}
+
+bool wr_job_key_equals(const struct wr_job_key *a, const struct wr_job_key *b)
+{
+    return strncmp(a->id, b->id, sizeof a->id) == 0 &&
+           strncmp(a->queue, b->queue, sizeof a->queue) == 0;
+}
+
+uint64_t wr_job_key_hash(const struct wr_job_key *key)
+{
+    uint64_t hash = hash_slice(hash_slice(0, wr_slice_of(key->queue)), wr_slice_of(key->id));
+    return hash ? hash : 1;
+}
