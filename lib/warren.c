@@ -200,6 +200,7 @@ static warren_status make_consumer(warren *w, const struct wr_signals *signals, 
                                            .clock = w->clock,
                                            .name = w->consumer_name,
                                            .counters = &w->counters,
+                                           .charge = w->charge,
                                            .sources = w->roster.sources,
                                            .source_count = w->roster.source_count,
                                            .prepare = prepare,
@@ -223,6 +224,7 @@ static warren_status make_pool(warren *w, warren_error *err)
     struct wr_pool_options options = { .threads = w->is_stepped ? 0 : w->roster.threads,
                                        .shared_limit = w->roster.shared_limit,
                                        .clock = w->clock,
+                                       .ledger = wr_charge_ledger(w->charge),
                                        .run = wr_runner_run,
                                        .user = &w->runner };
     w->runner = (struct wr_runner){ .settings = w->settings,
@@ -230,6 +232,7 @@ static warren_status make_pool(warren *w, warren_error *err)
                                     .worker = w->name,
                                     .publisher = w->publisher,
                                     .counters = &w->counters,
+                                    .ledger = wr_charge_ledger(w->charge),
                                     .settle = wr_consumer_settle,
                                     .is_stale = wr_consumer_is_stale,
                                     .user = w->consumer };
@@ -240,11 +243,25 @@ static warren_status make_pool(warren *w, warren_error *err)
     return rc;
 }
 
+/* Before the first job and after the plugins, whose names stand in the ledger. Only warren_run has
+ * signals to handle. */
+static void open_charge(warren *w, const struct wr_signals *signals)
+{
+    struct wr_charge_options options = { .settings = w->settings,
+                                         .counters = &w->counters,
+                                         .threads = w->roster.threads,
+                                         .handles_faults = signals != NULL };
+    w->charge = w->is_stepped ? NULL : wr_charge_open(&options);
+}
+
 static warren_status start_parts(warren *w, const struct wr_signals *signals, warren_error *err)
 {
     warren_status rc = load_listed_plugins(w, err);
     rc = rc ? rc : wr_topology_build(&w->topology, w->settings, false, err);
     rc = rc ? rc : wr_roster_build(&w->roster, w->settings, w->topology, err);
+    if (!rc) {
+        open_charge(w, signals);
+    }
     rc = rc ? rc : make_consumer(w, signals, err);
     rc = rc ? rc : make_publisher(w, signals, err);
     rc = rc ? rc : make_pool(w, err);
@@ -276,6 +293,9 @@ static void abandon_waiting(warren *w)
  * until `until_us` to be confirmed, and not much longer than a confirm takes. */
 static bool stop_parts(warren *w, bool drained, int64_t until_us)
 {
+    if (!drained) {
+        wr_charge_cut(w->charge);
+    }
     if (w->consumer) {
         wr_consumer_stop(w->consumer);
     }
@@ -291,10 +311,14 @@ static bool stop_parts(warren *w, bool drained, int64_t until_us)
             wr_worker_show(w);
         }
         wr_pool_abandon(w->pool);
+        wr_charge_close(w->charge, true);
+        w->charge = NULL;
         w->is_abandoned = true;
         return false;
     }
     w->pool = NULL;
+    wr_charge_close(w->charge, false);
+    w->charge = NULL;
     wr_front_publisher_free(w->front);
     wr_publisher_free(w->publisher);
     wr_consumer_free(w->consumer);
@@ -356,6 +380,7 @@ warren_status warren_stop(warren *w, int64_t timeout_ms, warren_error *err)
     int64_t wait_ms = timeout_ms < 0 ? w->settings->drain_timeout_ms : timeout_ms;
     wait_ms = wait_ms < most_ms ? wait_ms : most_ms;
     int64_t until_us = wr_clock_mono_us(NULL) + wait_ms * WR_US_PER_MS;
+    wr_charge_drain(w->charge);
     wr_consumer_drain(w->consumer);
     bool drained = wr_consumer_wait_drained(w->consumer, wait_ms * WR_US_PER_MS);
     return end(w, drained, until_us, err);
@@ -367,6 +392,7 @@ static warren_status drain(warren *w, const struct wr_signals *signals, warren_e
     enum { LOOK_EVERY_US = 20000 };
     int64_t until_us = wr_clock_mono_us(NULL) + w->settings->drain_timeout_ms * WR_US_PER_MS;
     bool drained = false;
+    wr_charge_drain(w->charge);
     wr_consumer_drain(w->consumer);
     while (!drained && wr_clock_mono_us(NULL) < until_us) {
         int number = wr_signals_wait(signals, 0);

@@ -180,6 +180,9 @@ static void take_delivery(struct wr_consumer *consumer, struct wr_source *source
     job->generation = consumer->connection.generation;
     consumer->out++;
     find_lane(source, job);
+    if (job->redelivered) {
+        wr_charge_look(consumer->options.charge, job);
+    }
     if (job->reason) {
         wr_runner_conclude(consumer->runner, job);
     } else {
@@ -272,6 +275,7 @@ static void take_home(struct wr_consumer *consumer, struct warren_job *job, int6
         wr_count(&consumer->options.counters->stale);
     } else if (job->settle == WR_SETTLE_ACK) {
         wr_acks_settle(&source->acks, job->tag, now_us);
+        wr_charge_settled(consumer->options.charge, job);
     } else if (job->settle == WR_SETTLE_REQUEUE) {
         give_back(consumer, source, job->tag, true);
     }

@@ -9,6 +9,7 @@
 #ifndef WR_ENGINE_CONSUMER_H
 #define WR_ENGINE_CONSUMER_H
 
+#include "engine/charge.h"
 #include "engine/counters.h"
 #include "engine/pool.h"
 #include "engine/runner.h"
@@ -22,6 +23,7 @@ struct wr_consumer_options {
     const struct wr_clock *clock; /* NULL: the machine's */
     const char *name;             /* of the connection */
     struct wr_counters *counters;
+    struct wr_charge *charge;  /* may be NULL */
     struct wr_source *sources; /* borrowed; the consumer opens and closes what is in them */
     size_t source_count;
     /* Declares or checks the topology after each connect but an adopted one. */

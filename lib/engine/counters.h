@@ -21,6 +21,8 @@ struct wr_counters {
     _Atomic uint64_t stale;
     _Atomic uint64_t connections;
     _Atomic uint64_t in_flight;
+    _Atomic uint64_t crashes;    /* of other processes' runs, found in their ledgers */
+    _Atomic uint64_t interrupts; /* likewise */
 };
 
 static inline void wr_count(_Atomic uint64_t *counter)

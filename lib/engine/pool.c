@@ -22,6 +22,7 @@ enum { LANE_LOG_EVERY_US = 10 * WR_US_PER_S };
 
 struct worker {
     struct wr_pool *pool;
+    int slot; /* its number, from 0 */
     struct wr_thread thread;
     /* Under lock, what it runs: copies, since the job may be settled and freed before its worker is
      * back here. */
@@ -147,6 +148,7 @@ static void begin_run(struct wr_pool *pool, struct worker *worker, struct warren
 {
     job->clock = pool->options.clock;
     job->drains = &pool->drains;
+    job->slot = worker->slot;
     job->started_us = wr_clock_mono_us(pool->options.clock);
     job->deadline_us =
         job->settings->timeout_ms ? job->started_us + job->settings->timeout_ms * WR_US_PER_MS : 0;
@@ -162,6 +164,7 @@ static void *work(void *user)
     struct worker *worker = user;
     struct wr_pool *pool = worker->pool;
     struct wr_lane *last = NULL; /* whose job this thread has just run */
+    wr_crash_enter(wr_ledger_note(pool->options.ledger, worker->slot));
     (void)pthread_mutex_lock(&pool->lock);
     while (!pool->stops) {
         struct warren_job *job = take(pool);
@@ -185,6 +188,7 @@ static void *work(void *user)
         (void)pthread_mutex_lock(&pool->lock);
         end_run(pool, worker);
     }
+    wr_crash_leave();
     pool->ended++;
     (void)pthread_cond_signal(&pool->idle);
     (void)pthread_mutex_unlock(&pool->lock);
@@ -217,6 +221,7 @@ static warren_status start_workers(struct wr_pool *pool, warren_error *err)
     for (int i = 0; i < pool->options.threads; i++) {
         struct worker *worker = &pool->workers[i];
         worker->pool = pool;
+        worker->slot = i;
         warren_status rc =
             wr_thread_start(&worker->thread, "warren-worker", WR_STACK_WORKER, work, worker, err);
         if (rc) {

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "engine/lane.h"
+#include "io/ledger.h"
 #include "model/job.h"
 
 struct wr_pool;
@@ -22,6 +23,7 @@ struct wr_pool_options {
     int threads;      /* how many to start; 0: none, the owner steps */
     int shared_limit; /* how many jobs of types that aren't isolated may run at once */
     const struct wr_clock *clock;
+    struct wr_ledger *ledger; /* keeps the notes of faults; may be NULL */
     void (*run)(
         void *user,
         struct warren_job *job); /* on a worker thread; the job is the callee's afterwards */

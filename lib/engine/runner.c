@@ -307,6 +307,7 @@ void wr_runner_run(void *user, struct warren_job *job)
     struct wr_runner *runner = user;
     const struct wr_lane *lane = job->lane;
     job->home = runner;
+    wr_ledger_begin(runner->ledger, job->slot, job); /* a body may crash its check, too */
     check(runner, job);
     if (!job->reason) {
         wr_count(&runner->counters->started);
@@ -314,5 +315,6 @@ void wr_runner_run(void *user, struct warren_job *job)
         job->verdict = lane->handler(job, lane->user);
         WR_CRASH_POINT("before_ack");
     }
+    wr_ledger_end(runner->ledger, job->slot);
     wr_runner_conclude(runner, job);
 }

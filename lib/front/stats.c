@@ -62,6 +62,8 @@ void warren_stats(const warren *w, warren_stats_data *out)
                                 .given_back = wr_counted(&counters->given_back),
                                 .stale = wr_counted(&counters->stale),
                                 .connections = wr_counted(&counters->connections),
+                                .crashes = wr_counted(&counters->crashes),
+                                .interrupts = wr_counted(&counters->interrupts),
                                 .in_flight = (uint32_t)wr_counted(&counters->in_flight) };
     look_at_parts(w, &stats);
     size_t size = out->size < sizeof stats ? out->size : sizeof stats;

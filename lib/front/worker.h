@@ -34,6 +34,7 @@ struct warren {
     struct wr_roster roster;
     struct wr_topology *topology;
     struct wr_counters counters;
+    struct wr_charge *charge; /* NULL: none wanted, or none possible */
     struct wr_publisher *publisher;
     struct warren_publisher *front; /* the public face of `publisher` */
     struct wr_consumer *consumer;

@@ -88,7 +88,8 @@ char *crew_config_at(const char *broker_text, const char *main_text, const char 
     (void)snprintf(path, sizeof path, "%s/queues", folder);
     (void)mkdir(path, 0700);
     (void)snprintf(path, sizeof path, "%s/warren.cfg", folder);
-    (void)snprintf(text, sizeof text, "broker: { %s };\n%s\n", broker_text, main_text);
+    const char *state = strstr(main_text, "state_dir") ? "" : "state_dir = \"none\";";
+    (void)snprintf(text, sizeof text, "broker: { %s }; %s\n%s\n", broker_text, state, main_text);
     write_file(path, text);
     crew_change(path, queue_text);
     return strdup(path);

@@ -16,6 +16,8 @@ set -uo pipefail
 
 root=$(cd "${1:?the folder of the repository}" && pwd -P)
 work=$(mktemp -d "${WARREN_TEST_SCRATCH:-${TMPDIR:-/tmp}}/cli.XXXXXX")
+export XDG_STATE_HOME=$work/state # not the home of whoever runs the tests
+unset STATE_DIRECTORY
 test_count=0 test_failures=0
 vhost='' url='' status=0 out='' err=''
 children=()

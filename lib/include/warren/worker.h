@@ -47,6 +47,9 @@ typedef struct warren_stats_data {
     uint64_t connections;     /**< times the consuming connection was made */
     uint32_t running;         /**< jobs in handlers now */
     uint32_t in_flight;       /**< jobs delivered and not settled now */
+    uint64_t crashes;    /**< runs that ended with their process, found in its ledger (state_dir) by
+                            this worker; of all workers of a folder one finds each */
+    uint64_t interrupts; /**< likewise: runs that were cut off by a drain or a neighbour's crash */
 } warren_stats_data;
 
 /**
