@@ -36,7 +36,7 @@ struct proxy {
     int holder, poke;
     pthread_t thread;
     pthread_mutex_t lock; /* all below */
-    bool is_ending, is_frozen;
+    bool is_ending, is_frozen, is_lost;
     int listener; /* -1: refuses */
     struct proxy_weather weather;
     struct plan cut, corrupt;
@@ -134,7 +134,7 @@ static void accept_all(struct proxy *proxy)
 
 static void turn(struct proxy *proxy)
 {
-    if (proxy->is_frozen)
+    if (proxy->is_frozen || proxy->is_lost)
         return;
     accept_all(proxy);
     for (size_t i = 0; i < proxy->count; i++) {
@@ -147,7 +147,7 @@ static size_t gather(struct proxy *proxy, struct pollfd *fds, int64_t *until_us)
 {
     size_t count = 0;
     fds[count++] = (struct pollfd){ .fd = proxy->poke, .events = POLLIN };
-    if (proxy->is_frozen)
+    if (proxy->is_frozen || proxy->is_lost)
         return count;
     fds[count++] = (struct pollfd){ .fd = proxy->listener, .events = POLLIN };
     for (size_t i = 0; i < proxy->count; i++) {
@@ -264,18 +264,6 @@ char *proxy_url(const struct proxy *proxy, const char *url)
 
 /* --- faults --- */
 
-void proxy_pass(struct proxy *proxy)
-{
-    enter(proxy);
-    proxy->weather = (struct proxy_weather){ 0 };
-    proxy->cut = proxy->corrupt = (struct plan){ 0 };
-    proxy->is_frozen = false;
-    for (size_t i = 0; i < proxy->count; i++)
-        proxy_line_disarm(proxy->lines[i]);
-    listen_again(proxy);
-    leave(proxy);
-}
-
 void proxy_delay(struct proxy *proxy, int delay_ms)
 {
     enter(proxy);
@@ -287,6 +275,36 @@ void proxy_rate(struct proxy *proxy, uint64_t bytes_per_s)
 {
     enter(proxy);
     proxy->weather.rate = bytes_per_s;
+    leave(proxy);
+}
+
+/* Under the lock. */
+static void set_lost(struct proxy *proxy, bool is_lost)
+{
+    proxy->is_lost = is_lost;
+    if (proxy->listener >= 0)
+        proxy_deafen(proxy->listener, is_lost);
+    for (size_t i = 0; i < proxy->count; i++)
+        proxy_line_lose(proxy->lines[i], is_lost);
+}
+
+void proxy_pass(struct proxy *proxy)
+{
+    enter(proxy);
+    proxy->weather = (struct proxy_weather){ 0 };
+    proxy->cut = proxy->corrupt = (struct plan){ 0 };
+    proxy->is_frozen = false;
+    for (size_t i = 0; i < proxy->count; i++)
+        proxy_line_disarm(proxy->lines[i]);
+    listen_again(proxy);
+    set_lost(proxy, false);
+    leave(proxy);
+}
+
+void proxy_lose(struct proxy *proxy, bool is_lost)
+{
+    enter(proxy);
+    set_lost(proxy, is_lost);
     leave(proxy);
 }
 

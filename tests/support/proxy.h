@@ -63,7 +63,7 @@ int proxy_port_of(const char *url);
 /** That URL with the proxy's port instead. The caller frees it. */
 char *proxy_url(const struct proxy *proxy, const char *url);
 
-/** No fault any more: thaws, forwards, accepts, at full speed. What was swallowed stays away. */
+/** No fault any more: thaws, mends the cable, forwards, accepts, at full speed. What was swallowed stays away. */
 void proxy_pass(struct proxy *proxy);
 
 /** Each byte stays this long, each way. */
@@ -75,6 +75,11 @@ void proxy_rate(struct proxy *proxy, uint64_t bytes_per_s);
 /** Neither reads nor writes nor accepts: a silent peer whose kernel still acknowledges. */
 void proxy_freeze(struct proxy *proxy);
 void proxy_thaw(struct proxy *proxy);
+
+/** Like a cable that is cut: what the clients send is thrown away by the kernel before it is
+ * acknowledged (a filter on the proxy's sockets that takes nothing), and nothing is sent to them.
+ * New connections time out. */
+void proxy_lose(struct proxy *proxy, bool is_lost);
 
 /** Swallows what goes that way. */
 void proxy_drop(struct proxy *proxy, enum proxy_way way, bool is_dropped);

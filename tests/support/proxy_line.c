@@ -12,6 +12,7 @@
 #include "proxy_line.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -80,6 +81,18 @@ void proxy_tune(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
+/* A filter that takes no byte of any packet: the kernel drops them before TCP sees them, so nothing
+ * is acknowledged. */
+void proxy_deafen(int fd, bool is_deaf)
+{
+    struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+    struct sock_fprog program = { .len = 1, .filter = &nothing };
+    if (is_deaf && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program))
+        proxy_give_up("filter");
+    if (!is_deaf)
+        (void)setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &program, sizeof program);
 }
 
 /* --- pipes --- */
@@ -347,6 +360,12 @@ void proxy_line_corrupt(struct proxy_line *line, enum proxy_way way, uint64_t by
 {
     struct pipe_way *pipe = &line->ways[way];
     pipe->corrupt = (struct trap){ .is_set = true, .mask = mask, .at = pipe->read + byte };
+}
+
+void proxy_line_lose(struct proxy_line *line, bool is_lost)
+{
+    if (proxy_line_is_open(line))
+        proxy_deafen(line->client, is_lost);
 }
 
 void proxy_line_disarm(struct proxy_line *line)

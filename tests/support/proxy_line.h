@@ -46,7 +46,10 @@ void proxy_line_cut(struct proxy_line *line, enum proxy_way way, uint64_t byte);
 void proxy_line_corrupt(struct proxy_line *line, enum proxy_way way, uint64_t byte,
                         unsigned char mask);
 
-/** Neither of them any more. */
+/** Whether the kernel throws away, unacknowledged, what the client sends. */
+void proxy_line_lose(struct proxy_line *line, bool is_lost);
+
+/** Neither cut nor corruption any more. */
 void proxy_line_disarm(struct proxy_line *line);
 
 /** Bytes that came in. */
@@ -56,5 +59,6 @@ uint64_t proxy_line_read(const struct proxy_line *line, enum proxy_way way);
 void proxy_give_up(const char *what) __attribute__((noreturn));
 int64_t proxy_now_us(void);
 void proxy_tune(int fd);
+void proxy_deafen(int fd, bool is_deaf);
 
 #endif

@@ -4,10 +4,12 @@
 #include <CUnit/Basic.h>
 #include <CUnit/CUnit.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -217,6 +219,29 @@ static void a_frozen_one_is_silent_but_its_kernel_is_not(void)
     hang_up(ends);
 }
 
+/* Bytes that were sent and that the peer's kernel has not acknowledged. */
+static int unacknowledged(int fd)
+{
+    int bytes = 0;
+    CU_ASSERT_EQUAL(ioctl(fd, SIOCOUTQ, &bytes), 0);
+    return bytes;
+}
+
+static void what_is_lost_is_not_acknowledged_until_the_cable_is_whole(void)
+{
+    struct ends ends = pick_up();
+    say(ends.client, "a");
+    hear(ends.broker, "a");
+    proxy_lose(proxy, true);
+    say(ends.client, "lost");
+    CU_ASSERT_FALSE(is_ready(ends.broker, POLLIN, SHORT_MS));
+    CU_ASSERT_EQUAL(unacknowledged(ends.client), 4);
+    proxy_lose(proxy, false);
+    hear(ends.broker, "lost"); /* sent again by the client's kernel */
+    CU_ASSERT_EQUAL(unacknowledged(ends.client), 0);
+    hang_up(ends);
+}
+
 static void what_is_dropped_never_arrives(void)
 {
     struct ends ends = pick_up();
@@ -354,6 +379,7 @@ int main(void)
     CU_ADD_TEST(suite, a_delay_holds_each_byte_so_long);
     CU_ADD_TEST(suite, a_rate_lets_so_many_bytes_through_in_a_second);
     CU_ADD_TEST(suite, a_frozen_one_is_silent_but_its_kernel_is_not);
+    CU_ADD_TEST(suite, what_is_lost_is_not_acknowledged_until_the_cable_is_whole);
     CU_ADD_TEST(suite, what_is_dropped_never_arrives);
     CU_ADD_TEST(suite, a_reset_is_felt_by_both_as_a_reset);
     CU_ADD_TEST(suite, a_half_close_leaves_the_other_way_open);
