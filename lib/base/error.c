@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: errors are values. The status decides what a program does, the text tells a person what
 // happened. A text that is too long for its buffer is cut with "..." so that it never looks
-// complete when it isn't.
+// complete when it isn't. Strangers' bytes may be in it: what isn't plain text is escaped; only the
+// line ends stay, since several mistakes take several lines.
 #include "base/error.h"
 
 #include <stdio.h>
-#include <string.h>
+
+#include "base/text.h"
 
 static const struct status_row {
     warren_status status;
@@ -40,13 +42,6 @@ static const struct status_row *find_row(warren_status status)
     return &statuses[1];
 }
 
-static void mark_cut(char *text, size_t size, int wanted)
-{
-    if (wanted >= (int)size) {
-        memcpy(text + size - 4, "...", 4);
-    }
-}
-
 const char *warren_status_name(warren_status status)
 {
     return find_row(status)->name;
@@ -62,11 +57,13 @@ warren_status wr_fail(warren_error *err, warren_status status, const char *forma
     if (!err) {
         return status;
     }
+    char
+        raw[sizeof err->text + 8]; /* longer than what is shown, so that showing it tells the cut */
     va_list args;
     va_start(args, format);
-    int wanted = vsnprintf(err->text, sizeof err->text, format, args);
+    (void)vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
-    mark_cut(err->text, sizeof err->text, wanted);
+    (void)wr_text_show(err->text, sizeof err->text, wr_slice_of(raw), true);
     err->status = status;
     return status;
 }
@@ -76,18 +73,17 @@ warren_status wr_wrap(warren_error *err, warren_status status, const char *forma
     if (!err) {
         return status;
     }
-    char before[sizeof err->text];
-    memcpy(before, err->text, sizeof before);
+    char raw[sizeof err->text + 8];
     va_list args;
     va_start(args, format);
-    int head = vsnprintf(err->text, sizeof err->text, format, args);
+    int head = vsnprintf(raw, sizeof err->text, format, args);
     va_end(args);
     if (head < 0 || head >= (int)sizeof err->text) {
         head = 0;
     }
-    size_t room = sizeof err->text - (size_t)head;
-    int wanted = snprintf(err->text + head, room, "%s%s", head ? ": " : "", before);
-    mark_cut(err->text, sizeof err->text, head + wanted);
+    size_t room = sizeof raw - (size_t)head;
+    (void)snprintf(raw + head, room, "%s%s", head ? ": " : "", err->text);
+    (void)wr_text_show(err->text, sizeof err->text, wr_slice_of(raw), true);
     err->status = status;
     return status;
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: one process-wide sink (the only writable global of the library, since a log line belongs
 // to the process, not to a worker). It is set before threads start and read without a lock; the
-// level may change while running.
+// level may change while running. Whatever strangers sent, a line stays one line of limited length.
 #include "base/log.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "base/text.h"
 
 enum { LINE_SIZE = 2048 };
 
@@ -35,14 +36,13 @@ void wr_log(enum wr_level level, const char *event, const char *format, ...)
     if (!wr_log_wants(level)) {
         return;
     }
+    char raw[LINE_SIZE + 8]; /* longer than what is shown, so that showing it tells the cut */
     char fields[LINE_SIZE];
     va_list args;
     va_start(args, format);
-    int wanted = vsnprintf(fields, sizeof fields, format, args);
+    (void)vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
-    if (wanted >= (int)sizeof fields) {
-        memcpy(fields + sizeof fields - 4, "...", 4);
-    }
+    (void)wr_text_show(fields, sizeof fields, wr_slice_of(raw), false);
     wr_log_sink *call = atomic_load(&sink.call);
     if (call) {
         call(atomic_load(&sink.user), (int)level, event, fields);
@@ -51,29 +51,7 @@ void wr_log(enum wr_level level, const char *event, const char *format, ...)
 
 const char *wr_log_quote(char *out, unsigned long size, const char *text)
 {
-    static const char hex[] = "0123456789abcdef";
-    size_t used = 0;
-    if (size < 8) {
-        return "";
-    }
-    out[used++] = '"';
-    for (; *text && used + 6 < size; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7F) {
-            out[used++] = '\\';
-            out[used++] = 'x';
-            out[used++] = hex[c >> 4];
-            out[used++] = hex[c & 15];
-            continue;
-        }
-        if (c == '"' || c == '\\') {
-            out[used++] = '\\';
-        }
-        out[used++] = (char)c;
-    }
-    out[used++] = '"';
-    out[used] = '\0';
-    return out;
+    return size < 8 ? "" : wr_text_quote(out, size, wr_slice_of(text));
 }
 
 const char *wr_level_name(enum wr_level level)

@@ -130,6 +130,87 @@ bool wr_text_is_utf8(struct wr_slice slice)
     return true;
 }
 
+/* --- text for people --- */
+
+/* What is being written into a caller's room. */
+struct shown {
+    char *out;
+    size_t room;       /* for text: what ends it has its own */
+    const char *marks; /* that get a backslash */
+    bool keeps_lines;
+    size_t used;
+    size_t whole; /* how much may stay when "..." has to follow */
+};
+
+/* False when it doesn't fit any more. */
+static bool put(struct shown *shown, const char *bytes, size_t size)
+{
+    if (shown->used + size > shown->room) {
+        memcpy(shown->out + shown->whole, "...", 3);
+        shown->used = shown->whole + 3;
+        return false;
+    }
+    memcpy(shown->out + shown->used, bytes, size);
+    shown->used += size;
+    if (shown->used + 3 <= shown->room) {
+        shown->whole = shown->used;
+    }
+    return true;
+}
+
+static bool put_hex(struct shown *shown, unsigned char byte)
+{
+    static const char hex[] = "0123456789abcdef";
+    const char escaped[4] = { '\\', 'x', hex[byte >> 4], hex[byte & 15] };
+    return put(shown, escaped, sizeof escaped);
+}
+
+/* Whether the well-formed character at `data` steers a terminal instead of being seen. */
+static bool is_control(const unsigned char *data)
+{
+    return data[0] < 0x20 || data[0] == 0x7F || (data[0] == 0xC2 && data[1] < 0xA0);
+}
+
+/* Shows the next character; returns how many bytes that were, 0 when there is no room. */
+static size_t put_next(struct shown *shown, struct wr_slice rest)
+{
+    const unsigned char *data = (const unsigned char *)rest.data;
+    size_t length = sequence_length(data, rest.size);
+    if (!length || (is_control(data) && !(data[0] == '\n' && shown->keeps_lines))) {
+        return put_hex(shown, data[0]) ? 1 : 0;
+    }
+    if (strchr(shown->marks, data[0])) {
+        const char pair[2] = { '\\', rest.data[0] };
+        return put(shown, pair, sizeof pair) ? 1 : 0;
+    }
+    return put(shown, rest.data, length) ? length : 0;
+}
+
+static void put_all(struct shown *shown, struct wr_slice bytes)
+{
+    size_t step = 1;
+    for (size_t i = 0; i < bytes.size && step; i += step) {
+        step = put_next(shown, (struct wr_slice){ bytes.data + i, bytes.size - i });
+    }
+}
+
+const char *wr_text_show(char *out, size_t size, struct wr_slice bytes, bool keeps_lines)
+{
+    struct shown shown = { out, size - 1, "", keeps_lines, 0, 0 };
+    put_all(&shown, bytes);
+    out[shown.used] = '\0';
+    return out;
+}
+
+const char *wr_text_quote(char *out, size_t size, struct wr_slice bytes)
+{
+    struct shown shown = { out + 1, size - 3, "\"\\", false, 0, 0 };
+    out[0] = '"';
+    put_all(&shown, bytes);
+    memcpy(out + 1 + shown.used, "\"", 2);
+    return out;
+}
+
 static void add_json_ascii(struct wr_text *text, char c)
 {
     if (c == '"' || c == '\\') {

@@ -77,6 +77,14 @@ void wr_text_done(struct wr_text *text);
  * mean". */
 size_t wr_text_distance(const char *a, const char *b);
 
+/** Copies bytes as text that people may read on one line: control bytes and what isn't UTF-8 become
+ * \xNN (a newline stays when `keeps_lines`). Cut with "..." when `size` is too small (it is at least
+ * 8), not within a character. Returns `out`, which always ends with a NUL. */
+const char *wr_text_show(char *out, size_t size, struct wr_slice bytes, bool keeps_lines);
+
+/** The same in quotes, with quotes and backslashes escaped. */
+const char *wr_text_quote(char *out, size_t size, struct wr_slice bytes);
+
 /** Whether the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool wr_text_is_utf8(struct wr_slice slice);
 

@@ -12,7 +12,6 @@
 // to somebody else.
 #include "io/broker_amqp_state.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "model/strip.h"
@@ -28,9 +27,10 @@ static void keep(char *to, unsigned char *to_size, amqp_bytes_t from)
     *to_size = (unsigned char)size;
 }
 
+/* The broker's words may quote what a stranger sent: they are told as plain text on one line. */
 static void say(char *to, size_t size, amqp_bytes_t words)
 {
-    (void)snprintf(to, size, "%.*s", (int)words.len, words.len ? (const char *)words.bytes : "");
+    (void)wr_text_show(to, size, wr_amqp_slice(words), false);
 }
 
 static void broken_stream(struct wr_amqp *amqp, const char *what)

@@ -190,8 +190,8 @@ static warren_status explain(const amqp_rpc_reply_t *reply, const struct wr_amqp
     }
     const amqp_connection_close_t *close = reply->reply.decoded;
     refusal.code = close->reply_code;
-    (void)snprintf(refusal.words, sizeof refusal.words, "%.*s", (int)close->reply_text.len,
-                   close->reply_text.len ? (const char *)close->reply_text.bytes : "");
+    (void)wr_text_show(refusal.words, sizeof refusal.words, wr_amqp_slice(close->reply_text),
+                       false);
     return explain_refusal(&refusal, err);
 }
 

@@ -53,8 +53,17 @@ static void add(struct wr_problems *problems, const struct wr_place *place, char
 
 __attribute__((format(printf, 1, 0))) static char *format_text(const char *format, va_list args)
 {
-    char *text = NULL;
-    return vasprintf(&text, format, args) < 0 ? NULL : text;
+    char *raw = NULL;
+    if (vasprintf(&raw, format, args) < 0) {
+        return NULL;
+    }
+    size_t size = 4 * strlen(raw) + 8; /* a byte may become \xNN */
+    char *text = malloc(size);
+    if (text) {
+        (void)wr_text_show(text, size, wr_slice_of(raw), false);
+    }
+    free(raw);
+    return text;
 }
 
 void wr_problem_error(struct wr_problems *problems, const struct wr_place *place,
