@@ -17,6 +17,7 @@
     "'%' as %25"
 
 enum { AMQP_PORT = 5672, AMQPS_PORT = 5671, HEARTBEAT_MOST_S = 3600, TIMEOUT_MOST_MS = 600000 };
+enum { HOST_MOST = 253, ZONE_MOST = 15 }; /* bytes of a host's name, of an interface's */
 
 static int hex_digit(char c)
 {
@@ -96,11 +97,12 @@ static bool read_port(const char *text, uint16_t *out)
     return true;
 }
 
-static bool is_host_name(const char *name)
+/* At most `most` of the characters that names of hosts and of interfaces have, and at least one. */
+static bool is_name(const char *name, size_t most)
 {
     size_t length =
         strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_");
-    return length > 0 && length <= 253 && name[length] == '\0';
+    return length > 0 && length <= most && name[length] == '\0';
 }
 
 static bool is_ipv6(const char *name)
@@ -108,7 +110,7 @@ static bool is_ipv6(const char *name)
     struct in6_addr address;
     char plain[INET6_ADDRSTRLEN + 1];
     size_t length = strcspn(name, "%"); /* a zone may follow */
-    if (length >= sizeof plain) {
+    if (length >= sizeof plain || (name[length] && !is_name(name + length + 1, ZONE_MOST))) {
         return false;
     }
     memcpy(plain, name, length);
@@ -130,7 +132,7 @@ static warren_status read_host(struct wr_uri *uri, char *text, warren_error *err
     } else {
         host->name = text;
         port = cut(text, ':');
-        if (!is_host_name(host->name)) {
+        if (!is_name(host->name, HOST_MOST)) {
             return bad(err, "a host name is empty or has characters that host names do not have; "
                             "an IPv6 address is written in brackets, several hosts are separated "
                             "by commas, and " ESCAPE_HINT);
