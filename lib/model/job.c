@@ -262,7 +262,9 @@ int64_t warren_job_enqueued_ms(const warren_job *job)
     if (job->books.enqueued_ms) {
         return job->books.enqueued_ms;
     }
-    return job->message->present & WR_TIMESTAMP ? (int64_t)job->message->timestamp * 1000 : 0;
+    bool is_said = job->message->present & WR_TIMESTAMP;
+    uint64_t said_s = is_said ? job->message->timestamp : 0;
+    return said_s <= (uint64_t)(INT64_MAX / 1000) ? (int64_t)said_s * 1000 : 0;
 }
 
 bool warren_job_cancelled(const warren_job *job)
