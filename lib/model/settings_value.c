@@ -83,6 +83,9 @@ static void write_real(double real, struct wr_text *out)
 {
     char digits[64];
     (void)snprintf(digits, sizeof digits, "%.15g", real);
+    if (real < 1 && strchr(digits, 'e')) { /* an exponent, which is not read again */
+        (void)snprintf(digits, sizeof digits, "%.15f", real);
+    }
     bool is_whole = true;
     for (char *at = digits; *at; at++) {
         if (*at == ',') {
