@@ -59,6 +59,23 @@ void wr_thread_join(struct wr_thread *thread)
     }
 }
 
+bool wr_thread_join_within(struct wr_thread *thread, int64_t timeout_us)
+{
+    if (!thread->started) {
+        return true;
+    }
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until); /* the only clock that this join knows */
+    int64_t nanos = until.tv_nsec + (timeout_us % 1000000) * 1000;
+    until.tv_sec += (time_t)(timeout_us / 1000000 + nanos / 1000000000);
+    until.tv_nsec = (long)(nanos % 1000000000);
+    if (pthread_timedjoin_np(thread->id, NULL, &until)) {
+        return false;
+    }
+    thread->started = false;
+    return true;
+}
+
 void wr_cond_init(pthread_cond_t *cond)
 {
     pthread_condattr_t attributes;

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "warren/error.h"
 
@@ -26,6 +27,9 @@ warren_status wr_thread_start(struct wr_thread *thread, const char *name, size_t
 
 /** Waits for the thread's end. Does nothing when it was not started. */
 void wr_thread_join(struct wr_thread *thread);
+
+/** The same for at most `timeout_us`; false: it still runs and is still to be joined. */
+bool wr_thread_join_within(struct wr_thread *thread, int64_t timeout_us);
 
 /** A condition variable on the monotonic clock. */
 void wr_cond_init(pthread_cond_t *cond);

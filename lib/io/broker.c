@@ -3,14 +3,23 @@
 // every call through a table of functions; the two kinds know nothing of each other.
 #include "io/broker.h"
 
+bool wr_broker_is_local(const struct wr_broker_settings *settings)
+{
+    return strncmp(settings->url, "memory:", 7) == 0;
+}
+
 warren_status wr_broker_open(struct wr_broker **out, const struct wr_broker_options *options,
                              warren_error *err)
 {
-    const char *url = options->settings->url;
-    if (strncmp(url, "memory:", 7) == 0) {
-        return wr_broker_memory_open(out, options, err);
-    }
-    return wr_broker_amqp_open(out, options, err);
+    return wr_broker_is_local(options->settings) ? wr_broker_memory_open(out, options, err)
+                                                 : wr_broker_amqp_open(out, options, err);
+}
+
+int64_t wr_broker_stuck_us(const struct wr_broker_settings *settings)
+{
+    int64_t silent_ms = 2 * settings->heartbeat_ms;
+    int64_t most_ms = silent_ms > settings->rpc_timeout_ms ? silent_ms : settings->rpc_timeout_ms;
+    return most_ms * WR_US_PER_MS + WR_US_PER_S;
 }
 
 void wr_broker_close(struct wr_broker *broker)
@@ -48,6 +57,11 @@ void wr_broker_next(struct wr_broker *broker, struct wr_event *out)
 bool wr_broker_has_more(const struct wr_broker *broker)
 {
     return broker->calls->has_more(broker);
+}
+
+bool wr_broker_has_room(const struct wr_broker *broker)
+{
+    return broker->calls->has_room(broker);
 }
 
 warren_status wr_broker_channel_open(struct wr_broker *broker, uint16_t channel, bool confirms,

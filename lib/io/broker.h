@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/watch.h"
 #include "io/delivery.h"
 #include "model/settings.h"
 #include "model/topology.h"
@@ -25,8 +26,17 @@ struct wr_broker_options {
     const struct wr_broker_settings *settings; /* borrowed until close */
     const char *name; /* what the broker shows beside the connection: "warren emails consumer" */
     const struct wr_clock *clock; /* NULL: the machine's */
-    int64_t body_most; /* a longer body is never read: see WR_EVENT_OVERSIZED; 0 = 128 MiB */
+    int64_t body_most;      /* a longer body is never read: see WR_EVENT_OVERSIZED; 0 = 128 MiB */
+    struct wr_watch *watch; /* NULL: none. Told what to cut from the first socket to the close, and
+                               given more time whenever a call is about to wait with a deadline */
 };
+
+/** How long a call may take inside the library before it counts as stuck: as long as the broker may
+ * be silent, and a second. */
+int64_t wr_broker_stuck_us(const struct wr_broker_settings *settings);
+
+/** Whether these settings name a broker inside this process: it opens at once and never hangs. */
+bool wr_broker_is_local(const struct wr_broker_settings *settings);
 
 /** What this server does differently; known after the connect. */
 struct wr_server {
@@ -175,6 +185,9 @@ warren_status wr_broker_nack(struct wr_broker *broker, uint16_t channel, uint64_
 warren_status wr_broker_publish(struct wr_broker *broker, uint16_t channel,
                                 const struct wr_message *message, warren_error *err);
 
+/** Whether the socket takes data now, so that a publish would not wait. */
+bool wr_broker_has_room(const struct wr_broker *broker);
+
 /* --- for broker kinds --- */
 
 /** The calls of one kind of broker; each as the function above of the same name says. A kind embeds
@@ -186,6 +199,7 @@ struct wr_broker_calls {
     int64_t (*deadline_us)(const struct wr_broker *);
     void (*next)(struct wr_broker *, struct wr_event *);
     bool (*has_more)(const struct wr_broker *);
+    bool (*has_room)(const struct wr_broker *);
     warren_status (*channel_open)(struct wr_broker *, uint16_t, bool, warren_error *);
     warren_status (*channel_close)(struct wr_broker *, uint16_t, warren_error *);
     warren_status (*declare)(struct wr_broker *, uint16_t, const struct wr_item *, enum wr_declare,

@@ -40,6 +40,9 @@ static void say_goodbye(struct wr_amqp *amqp)
 static void close_broker(struct wr_broker *broker)
 {
     struct wr_amqp *amqp = wr_amqp_of(broker);
+    if (amqp->watch) {
+        wr_watch_clear(amqp->watch);
+    }
     if (amqp->connection) {
         say_goodbye(amqp);
         (void)amqp_destroy_connection(amqp->connection);
@@ -60,9 +63,7 @@ static void close_broker(struct wr_broker *broker)
 
 static void cut(struct wr_broker *broker)
 {
-    struct wr_amqp *amqp = wr_amqp_of(broker);
-    atomic_store(&amqp->is_cut, true);
-    (void)shutdown(amqp->fd, SHUT_RDWR);
+    wr_amqp_cut_off(wr_amqp_of(broker));
 }
 
 static int fd(const struct wr_broker *broker)
@@ -154,6 +155,7 @@ static const struct wr_broker_calls calls = {
     .deadline_us = deadline_us,
     .next = next,
     .has_more = has_more,
+    .has_room = wr_amqp_has_room,
     .channel_open = wr_amqp_channel_open,
     .channel_close = wr_amqp_channel_close,
     .declare = wr_amqp_declare,
@@ -179,6 +181,8 @@ warren_status wr_broker_amqp_open(struct wr_broker **out, const struct wr_broker
     amqp->broker.calls = &calls;
     amqp->body_most = options->body_most ? options->body_most : INT64_C(128) << 20;
     amqp->rpc_timeout_us = options->settings->rpc_timeout_ms * WR_US_PER_MS;
+    amqp->stuck_us = wr_broker_stuck_us(options->settings);
+    amqp->watch = options->watch;
     amqp->fd = -1;
     init_amqp_pool(&amqp->pool, WR_POOL_BYTES);
     warren_status status = wr_amqp_connect(amqp, options, err);

@@ -61,6 +61,7 @@ static bool wait_for(struct wr_amqp *amqp, short events, int64_t deadline_us, sh
     int64_t most_ms = beat_ms && beat_ms < POLL_MOST_MS ? beat_ms : POLL_MOST_MS;
     struct pollfd polled = { .fd = amqp->fd, .events = events };
     int wait_ms = (int)(left_ms < 0 ? 0 : left_ms < most_ms ? left_ms + 1 : most_ms);
+    wr_amqp_be_patient(amqp);
     (void)poll(&polled, 1, wait_ms);
     *out_ready = polled.revents;
     wr_amqp_check_cut(amqp);
@@ -68,6 +69,13 @@ static bool wait_for(struct wr_amqp *amqp, short events, int64_t deadline_us, sh
         wr_amqp_drain(amqp); /* also sends the heartbeats that are due */
     }
     return left_ms > 0;
+}
+
+bool wr_amqp_has_room(const struct wr_broker *broker)
+{
+    const struct wr_amqp *amqp = (const struct wr_amqp *)broker;
+    struct pollfd polled = { .fd = amqp->fd, .events = POLLOUT };
+    return amqp->unchecked < CHECK_EVERY_BYTES / 2 || poll(&polled, 1, 0) != 0;
 }
 
 warren_status wr_amqp_make_room(struct wr_amqp *amqp, size_t bytes, warren_error *err)

@@ -145,28 +145,55 @@ static warren_status open_socket(struct wr_amqp *amqp, const struct wr_amqp_plan
         return wr_no_memory(err);
     }
     int fd = -1;
-    warren_status status = wr_amqp_dial(host, plan->connect_timeout_ms, &fd, err);
+    warren_status status = wr_amqp_dial(host, plan->connect_timeout_ms, amqp, &fd, err);
     if (!status) {
         amqp_tcp_socket_set_sockfd(socket, fd);
     }
     return status;
 }
 
+static void forget_socket(struct wr_amqp *amqp)
+{
+    if (amqp->watch) {
+        wr_watch_clear(amqp->watch);
+    }
+    (void)amqp_destroy_connection(amqp->connection);
+    amqp->connection = NULL;
+    if (amqp->fd >= 0) {
+        (void)close(amqp->fd);
+        amqp->fd = -1;
+    }
+}
+
+/* A descriptor of our own for the same socket: the library closes its own at will, and a cut must
+ * never meet a stranger under the same number. */
+static warren_status keep_socket(struct wr_amqp *amqp, const struct wr_amqp_plan *plan,
+                                 warren_error *err)
+{
+    amqp->fd = fcntl(amqp_get_sockfd(amqp->connection), F_DUPFD_CLOEXEC, 0);
+    if (amqp->fd < 0) {
+        return wr_fail(err, WARREN_FAILED, "no descriptor for the connection: %m");
+    }
+    wr_amqp_tune_socket(amqp->fd, plan->heartbeat_ms * WR_US_PER_MS);
+    if (amqp->watch) {
+        wr_watch_set(amqp->watch, wr_amqp_cut_off, amqp);
+    }
+    return WARREN_OK;
+}
+
 static warren_status try_host(struct wr_amqp *amqp, const struct wr_amqp_plan *plan,
                               const struct wr_uri_host *host, warren_error *err)
 {
+    wr_amqp_be_patient(amqp);
     amqp->connection = amqp_new_connection();
     if (!amqp->connection) {
         return wr_no_memory(err);
     }
     warren_status status = open_socket(amqp, plan, host, err);
-    if (!status) {
-        wr_amqp_tune_socket(amqp_get_sockfd(amqp->connection), plan->heartbeat_ms * WR_US_PER_MS);
-        status = wr_amqp_login(amqp, plan, host, err);
-    }
+    status = status ? status : keep_socket(amqp, plan, err);
+    status = status ? status : wr_amqp_login(amqp, plan, host, err);
     if (status) {
-        (void)amqp_destroy_connection(amqp->connection);
-        amqp->connection = NULL;
+        forget_socket(amqp);
     }
     return status;
 }
@@ -175,7 +202,7 @@ static warren_status try_hosts(struct wr_amqp *amqp, struct wr_amqp_plan *plan, 
 {
     shuffle(plan->uri.hosts, plan->uri.host_count);
     warren_error best = { 0 };
-    for (size_t i = 0; i < plan->uri.host_count; i++) {
+    for (size_t i = 0; i < plan->uri.host_count && !atomic_load(&amqp->is_cut); i++) {
         warren_error error = { 0 };
         if (try_host(amqp, plan, &plan->uri.hosts[i], &error) == WARREN_OK) {
             return WARREN_OK;

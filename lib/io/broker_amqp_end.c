@@ -52,6 +52,20 @@ void wr_amqp_die_of(struct wr_amqp *amqp, int library_status)
     }
 }
 
+void wr_amqp_cut_off(void *what)
+{
+    struct wr_amqp *amqp = what;
+    atomic_store(&amqp->is_cut, true);
+    (void)shutdown(amqp->fd, SHUT_RDWR);
+}
+
+void wr_amqp_be_patient(struct wr_amqp *amqp)
+{
+    if (amqp->watch) {
+        wr_watch_begin(amqp->watch, amqp->stuck_us);
+    }
+}
+
 void wr_amqp_check_cut(struct wr_amqp *amqp)
 {
     if (atomic_load_explicit(&amqp->is_cut, memory_order_relaxed)) {

@@ -5,7 +5,6 @@
 // apart, since their codes are shared; they hold no secret.
 #include "io/broker_amqp_state.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -231,12 +230,6 @@ warren_status wr_amqp_login(struct wr_amqp *amqp, const struct wr_amqp_plan *pla
         return explain(&reply, plan, host, err);
     }
     read_server(amqp->connection, &amqp->broker.server);
-    /* A descriptor of our own for the same socket: the library closes its own at will, and a
-     * watchdog's cut must never meet a stranger's under the same number. */
-    amqp->fd = fcntl(amqp_get_sockfd(amqp->connection), F_DUPFD_CLOEXEC, 0);
-    if (amqp->fd < 0) {
-        return wr_fail(err, WARREN_FAILED, "no descriptor for the connection: %m");
-    }
     amqp->heartbeat_us = amqp_get_heartbeat(amqp->connection) * WR_US_PER_S;
     return WARREN_OK;
 }

@@ -39,13 +39,27 @@ void wr_amqp_tune_socket(int fd, int64_t heartbeat_us)
     set_flag(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)timeout_ms);
 }
 
-/* Connects to one address; 0 or an errno. */
-static int connect_address(const struct addrinfo *address, int64_t deadline_us, int *out_fd)
+/* Tells the watch what to cut while there is nothing but a descriptor; -1: nothing any more. */
+static void point_watch(struct wr_amqp *amqp, int fd)
+{
+    if (amqp && amqp->watch && fd >= 0) {
+        amqp->fd = fd;
+        wr_watch_set(amqp->watch, wr_amqp_cut_off, amqp);
+    } else if (amqp && amqp->watch) {
+        wr_watch_clear(amqp->watch);
+        amqp->fd = -1;
+    }
+}
+
+/* Connects to one address; 0 or an errno. The watch is pointed at the descriptor only meanwhile. */
+static int connect_address(const struct addrinfo *address, int64_t deadline_us,
+                           struct wr_amqp *amqp, int *out_fd)
 {
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
     if (fd < 0) {
         return errno;
     }
+    point_watch(amqp, fd);
     int error = connect(fd, address->ai_addr, address->ai_addrlen) ? errno : 0;
     while (error == EINPROGRESS || error == EINTR) {
         int64_t left_ms = (deadline_us - wr_clock_mono_us(NULL)) / WR_US_PER_MS;
@@ -60,6 +74,7 @@ static int connect_address(const struct addrinfo *address, int64_t deadline_us, 
             error = errno;
         }
     }
+    point_watch(amqp, -1);
     if (error) {
         (void)close(fd);
         return error;
@@ -110,8 +125,8 @@ static warren_status look_up(const struct wr_uri_host *host, struct addrinfo **o
                    gai_strerror(status));
 }
 
-warren_status wr_amqp_dial(const struct wr_uri_host *host, int64_t timeout_ms, int *out_fd,
-                           warren_error *err)
+warren_status wr_amqp_dial(const struct wr_uri_host *host, int64_t timeout_ms, struct wr_amqp *amqp,
+                           int *out_fd, warren_error *err)
 {
     struct addrinfo *addresses;
     warren_status status = look_up(host, &addresses, err);
@@ -126,7 +141,7 @@ warren_status wr_amqp_dial(const struct wr_uri_host *host, int64_t timeout_ms, i
         timeout_ms * WR_US_PER_MS / (count ? count : 1); /* a dead address leaves time for others */
     int error = ETIMEDOUT;
     for (const struct addrinfo *at = addresses; at && error; at = at->ai_next) {
-        error = connect_address(at, wr_clock_mono_us(NULL) + share_us, out_fd);
+        error = connect_address(at, wr_clock_mono_us(NULL) + share_us, amqp, out_fd);
     }
     freeaddrinfo(addresses);
     return error ? explain(error, host, timeout_ms, err) : WARREN_OK;

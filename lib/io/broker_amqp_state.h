@@ -78,7 +78,9 @@ struct wr_amqp {
     int fd; /* ours, for polling and cutting */
     int64_t body_most;
     int64_t rpc_timeout_us;
-    int64_t heartbeat_us; /* as negotiated; 0: none */
+    int64_t stuck_us;       /* how long a call may hang in the library */
+    struct wr_watch *watch; /* NULL: none */
+    int64_t heartbeat_us;   /* as negotiated; 0: none */
 
     int64_t read_us;  /* when all that was there was last read */
     int64_t heard_us; /* when a frame last came; the library swallows heartbeats */
@@ -145,9 +147,10 @@ warren_status wr_amqp_connect(struct wr_amqp *amqp, const struct wr_broker_optio
 /** "host:port", an IPv6 address in brackets. */
 void wr_amqp_where(char *out, size_t size, const struct wr_uri_host *host);
 
-/** Connects a plain TCP socket, trying each address of the host. */
-warren_status wr_amqp_dial(const struct wr_uri_host *host, int64_t timeout_ms, int *out_fd,
-                           warren_error *err);
+/** Connects a plain TCP socket, trying each address of the host. The watch of
+ * `amqp` (may be NULL) can cut it meanwhile. */
+warren_status wr_amqp_dial(const struct wr_uri_host *host, int64_t timeout_ms, struct wr_amqp *amqp,
+                           int *out_fd, warren_error *err);
 
 /** Timeouts for a peer that no longer answers. */
 void wr_amqp_tune_socket(int fd, int64_t heartbeat_us);
@@ -196,8 +199,17 @@ void wr_amqp_die_of(struct wr_amqp *amqp, int library_status);
 struct wr_amqp_channel *wr_amqp_channel_at(struct wr_amqp *amqp, uint16_t channel,
                                            warren_status *status, warren_error *err);
 
+/** Shuts the socket down; the owner finds out by itself. Any thread. `what`: the struct wr_amqp. */
+void wr_amqp_cut_off(void *what);
+
+/** A wait with a deadline of its own begins: the watch has to have patience. */
+void wr_amqp_be_patient(struct wr_amqp *amqp);
+
 /** Notices that another thread cut the connection. */
 void wr_amqp_check_cut(struct wr_amqp *amqp);
+
+/** Whether the next message can be sent without such a wait. */
+bool wr_amqp_has_room(const struct wr_broker *broker);
 
 /** Waits, at most the rpc timeout, until the socket takes `bytes` more. */
 warren_status wr_amqp_make_room(struct wr_amqp *amqp, size_t bytes, warren_error *err);

@@ -239,7 +239,7 @@ static warren_status explain_connect(int library_status, const struct wr_amqp_pl
                                      warren_error *err)
 {
     int fd = -1;
-    warren_status status = wr_amqp_dial(host, plan->connect_timeout_ms, &fd, err);
+    warren_status status = wr_amqp_dial(host, plan->connect_timeout_ms, NULL, &fd, err);
     if (status) {
         return status;
     }

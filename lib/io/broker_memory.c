@@ -120,6 +120,12 @@ static bool has_more(const struct wr_broker *broker)
     return session->inbox.notes.first || (session->end.code && !session->end_was_told);
 }
 
+static bool has_room(const struct wr_broker *broker)
+{
+    (void)broker; /* memory takes what comes */
+    return true;
+}
+
 /* --- channels --- */
 
 static warren_status channel_open(struct wr_broker *broker, uint16_t number, bool confirms,
@@ -335,6 +341,7 @@ static const struct wr_broker_calls calls = {
     .deadline_us = deadline_us,
     .next = next,
     .has_more = has_more,
+    .has_room = has_room,
     .channel_open = channel_open,
     .channel_close = channel_close,
     .declare = declare,
