@@ -17,18 +17,13 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "base/signals.h"
+#include "engine/dial.h"
 #include "engine/topologist.h"
 #include "front/worker.h"
 #include "warren/warren.h"
 
-enum {
-    TOPOLOGY_CHANNEL = 2047,
-    RETRY_FIRST_US = 100000,
-    RETRY_MOST_US = 5000000,
-    GRACE_US = 1000000
-};
+enum { TOPOLOGY_CHANNEL = 2047, GRACE_US = 1000000 };
 
 /* --- before the start --- */
 
@@ -44,6 +39,8 @@ warren_status warren_open(warren **out, const char *config, warren_error *err)
         return rc;
     }
     (void)pthread_mutex_init(&w->look_lock, NULL);
+    wr_watch_init(&w->consumer_watch, "consumer");
+    wr_watch_init(&w->publisher_watch, "publisher");
     char host[64] = "localhost";
     (void)gethostname(host, sizeof host - 1);
     (void)snprintf(w->name, sizeof w->name, "%s-%d", host, (int)getpid());
@@ -144,36 +141,33 @@ static warren_status prepare(void *user, struct wr_broker *broker, warren_error 
     return rc;
 }
 
-/* Tries until it works, the time is up, or a signal comes. A broker that refuses isn't asked twice.
- */
-static warren_status connect(const warren *w, const struct wr_signals *signals, const char *name,
-                             struct wr_broker **out, warren_error *err)
+/* Opens a connection and does with it what `ready` says; tries until it works, the time is up, or a
+ * signal comes. */
+static warren_status connect(warren *w, const struct wr_signals *signals,
+                             struct wr_dial_options *dial, struct wr_broker **out,
+                             warren_error *err)
 {
-    struct wr_broker_options options = { .settings = &w->settings->broker,
-                                         .name = name,
-                                         .clock = w->clock,
-                                         .body_most = w->settings->body_most };
     int64_t until_us = wr_clock_mono_us(NULL) + w->settings->broker.connect_wait_ms * WR_US_PER_MS;
-    warren_error failure = { .status = WARREN_OK };
-    for (int64_t most_us = RETRY_FIRST_US;; most_us *= 2) {
-        warren_status rc = wr_broker_open(out, &options, &failure);
-        most_us = most_us < RETRY_MOST_US ? most_us : RETRY_MOST_US;
-        int64_t wait_us = most_us / 2 + (int64_t)(wr_random() % (uint64_t)most_us) / 2;
-        int64_t left_us = until_us - wr_clock_mono_us(NULL);
-        if (rc != WARREN_UNREACHABLE || left_us <= 0) {
-            return rc ? wr_fail(err, rc, "%s", failure.text) : rc;
-        }
-        wait_us = wait_us < left_us ? wait_us : left_us; /* the last try is at the very end */
-        char why[512];
-        wr_log(WR_WARN, "connect.failed", "next_try_ms=%lld error=%s",
-               (long long)(wait_us / WR_US_PER_MS), wr_log_quote(why, sizeof why, failure.text));
-        if (signals && wr_signals_wait(signals, wait_us)) {
-            return WARREN_STATE;
-        }
-        if (!signals) {
-            (void)usleep((useconds_t)wait_us);
-        }
+    dial->broker.settings = &w->settings->broker;
+    dial->broker.clock = w->clock;
+    dial->user = w;
+    if (wr_broker_is_local(dial->broker.settings)) {
+        return wr_dial_now(out, dial, err);
     }
+    bool is_free = true;
+    warren_status rc =
+        wr_dial_until(out, dial, until_us, signals ? signals->fd : -1, &is_free, err);
+    w->is_abandoned = w->is_abandoned || !is_free;
+    if (rc == WARREN_STATE && signals) {
+        (void)wr_signals_wait(signals, 0); /* taken, or it would end the process later */
+    }
+    return rc;
+}
+
+static void repair(void *user)
+{
+    const warren *w = user;
+    wr_consumer_repair(w->consumer);
 }
 
 static warren_status make_publisher(warren *w, const struct wr_signals *signals, warren_error *err)
@@ -182,9 +176,14 @@ static warren_status make_publisher(warren *w, const struct wr_signals *signals,
     struct wr_publisher_options options = { .settings = w->settings,
                                             .clock = w->clock,
                                             .name = w->publisher_name,
+                                            .watch = &w->publisher_watch,
                                             .confirmed = w->confirmed,
-                                            .user = w->confirmed_user };
-    warren_status rc = connect(w, signals, w->publisher_name, &broker, err);
+                                            .user = w->confirmed_user,
+                                            .missing = repair,
+                                            .missing_user = w };
+    struct wr_dial_options dial = { .broker = { .name = w->publisher_name,
+                                                .watch = &w->publisher_watch } };
+    warren_status rc = connect(w, signals, &dial, &broker, err);
     rc = rc ? rc : wr_publisher_new(&w->publisher, &options, broker, err);
     if (rc) {
         wr_broker_close(broker);
@@ -193,25 +192,37 @@ static warren_status make_publisher(warren *w, const struct wr_signals *signals,
     return wr_front_publisher_new(&w->front, w->publisher, w->settings, w->clock, err);
 }
 
+/* A fresh connection of the consumer: an older server gets other arguments. */
+static warren_status prepare_first(void *user, struct wr_broker *broker, warren_error *err)
+{
+    warren *w = user;
+    warren_status rc = WARREN_OK;
+    if (wr_broker_server(broker)->trusts_x_death) {
+        wr_topology_free(w->topology);
+        w->topology = NULL;
+        rc = wr_topology_build(&w->topology, w->settings, true, err);
+    }
+    return rc ? rc : prepare(w, broker, err);
+}
+
 static warren_status make_consumer(warren *w, const struct wr_signals *signals, warren_error *err)
 {
     struct wr_broker *broker = NULL;
     struct wr_consumer_options options = { .settings = w->settings,
                                            .clock = w->clock,
                                            .name = w->consumer_name,
+                                           .watch = &w->consumer_watch,
                                            .counters = &w->counters,
                                            .charge = w->charge,
                                            .sources = w->roster.sources,
                                            .source_count = w->roster.source_count,
                                            .prepare = prepare,
                                            .user = w };
-    warren_status rc = connect(w, signals, w->consumer_name, &broker, err);
-    if (!rc && wr_broker_server(broker)->trusts_x_death) { /* an older server: other arguments */
-        wr_topology_free(w->topology);
-        w->topology = NULL;
-        rc = wr_topology_build(&w->topology, w->settings, true, err);
-    }
-    rc = rc ? rc : prepare(w, broker, err);
+    struct wr_dial_options dial = { .broker = { .name = w->consumer_name,
+                                                .body_most = w->settings->body_most,
+                                                .watch = &w->consumer_watch },
+                                    .ready = prepare_first };
+    warren_status rc = connect(w, signals, &dial, &broker, err);
     rc = rc ? rc : wr_consumer_new(&w->consumer, &options, broker, err);
     if (rc) {
         wr_broker_close(broker);
@@ -254,6 +265,17 @@ static void open_charge(warren *w, const struct wr_signals *signals)
     w->charge = w->is_stepped ? NULL : wr_charge_open(&options);
 }
 
+static warren_status start_threads(warren *w, warren_error *err)
+{
+    if (w->is_stepped) {
+        return WARREN_OK;
+    }
+    struct wr_watch *const watches[] = { &w->consumer_watch, &w->publisher_watch };
+    warren_status rc = wr_watchdog_new(&w->dog, watches, 2, err);
+    rc = rc ? rc : wr_publisher_start(w->publisher, err);
+    return rc ? rc : wr_consumer_start(w->consumer, err);
+}
+
 static warren_status start_parts(warren *w, const struct wr_signals *signals, warren_error *err)
 {
     warren_status rc = load_listed_plugins(w, err);
@@ -266,11 +288,7 @@ static warren_status start_parts(warren *w, const struct wr_signals *signals, wa
     rc = rc ? rc : make_publisher(w, signals, err);
     rc = rc ? rc : make_pool(w, err);
     rc = rc ? rc : wr_consumer_subscribe(w->consumer, err);
-    if (!w->is_stepped) {
-        rc = rc ? rc : wr_publisher_start(w->publisher, err);
-        rc = rc ? rc : wr_consumer_start(w->consumer, err);
-    }
-    return rc;
+    return rc ? rc : start_threads(w, err);
 }
 
 /* Jobs that a stop without a drain left in the pool: the broker has them, the consumer frees them.
@@ -296,14 +314,15 @@ static bool stop_parts(warren *w, bool drained, int64_t until_us)
     if (!drained) {
         wr_charge_cut(w->charge);
     }
-    if (w->consumer) {
-        wr_consumer_stop(w->consumer);
-    }
+    bool all_free = !w->consumer || wr_consumer_stop(w->consumer, drained);
     abandon_waiting(w);
     if (w->publisher) {
         int64_t left_us = drained ? until_us - wr_clock_mono_us(NULL) : 0;
-        wr_publisher_stop(w->publisher, left_us < GRACE_US ? left_us : GRACE_US);
+        left_us = left_us < GRACE_US ? left_us : GRACE_US;
+        all_free = wr_publisher_stop(w->publisher, left_us) && all_free;
     }
+    wr_watchdog_free(TAKE(w->dog));
+    w->is_abandoned = w->is_abandoned || !all_free;
     bool was_shown = w->has_parts; /* only this thread changes it */
     wr_worker_hide(w);
     if (!wr_pool_stop(w->pool, drained ? -1 : 0)) {
@@ -319,8 +338,11 @@ static bool stop_parts(warren *w, bool drained, int64_t until_us)
     w->pool = NULL;
     wr_charge_close(w->charge, false);
     w->charge = NULL;
+    if (w->is_abandoned) { /* somebody may still look at them */
+        return true;
+    }
     wr_front_publisher_free(w->front);
-    wr_publisher_free(w->publisher);
+    (void)wr_publisher_free(w->publisher);
     wr_consumer_free(w->consumer);
     w->front = NULL;
     w->publisher = NULL;
@@ -446,6 +468,8 @@ void warren_close(warren *w)
     wr_roster_done(&w->roster);
     wr_topology_free(w->topology);
     wr_settings_free(w->settings);
+    wr_watch_done(&w->consumer_watch);
+    wr_watch_done(&w->publisher_watch);
     (void)pthread_mutex_destroy(&w->look_lock);
     free(w);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: consumer and publisher lose and find their broker in the same way, so it is written once.
-// The wait between tries is a random part of 100 ms * 2^n, at most 30 s (full jitter), so that a
-// fleet doesn't come back all at once; a broker that refuses (password, vhost) is asked less often
-// from the start.
+//
+//     down ──next_try──▶ dial (a thread of its own) ──▶ up ──drop──▶ down …
+//
+// A broker inside this process opens at once, without a thread, so that a stepped engine stays one.
 #include "engine/connection.h"
 
 #include <limits.h>
@@ -10,49 +11,79 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/random.h"
+#include "engine/backoff.h"
 
-enum {
-    FIRST_TRY_US = 100000,
-    REFUSED_TRY_US = 2000000,
-    LAST_TRY_US = 30000000,
-    LASTING_US = 10000000,
-};
+enum { LASTING_US = 10000000, GIVE_UP_US = 300000 };
 
-static void plan_next_try(struct wr_connection *connection, int64_t now_us, int64_t first_us)
+void wr_connection_init(struct wr_connection *connection, const struct wr_dial_options *options)
 {
-    int64_t most_us = first_us;
-    for (int i = 0; i < connection->failures && most_us < LAST_TRY_US; i++) {
-        most_us *= 2;
-    }
-    most_us = most_us < LAST_TRY_US ? most_us : LAST_TRY_US;
-    int64_t wait_us = FIRST_TRY_US / 2 + (int64_t)(wr_random() % (uint64_t)most_us);
-    connection->next_try_us = now_us + wait_us;
+    *connection = (struct wr_connection){ .options = *options };
+}
+
+static const char *role_of(const struct wr_connection *connection)
+{
+    return connection->options.broker.watch->role;
+}
+
+static void plan_next_try(struct wr_connection *connection, int64_t now_us, warren_status status)
+{
+    connection->next_try_us = now_us + wr_backoff_us(connection->failures, status);
     connection->failures++;
 }
 
-bool wr_connection_is_due(const struct wr_connection *connection, int64_t now_us)
+static void note_failure(struct wr_connection *connection, warren_status status, const char *text)
 {
-    return !connection->broker && now_us >= connection->next_try_us;
+    int64_t now_us = wr_clock_mono_us(connection->options.broker.clock);
+    plan_next_try(connection, now_us, status);
+    char why[512];
+    wr_log(WR_WARN, "connection.failed", "role=%s tries=%d next_try_ms=%lld error=%s",
+           role_of(connection), connection->failures,
+           (long long)((connection->next_try_us - now_us) / WR_US_PER_MS),
+           wr_log_quote(why, sizeof why, text));
 }
 
-warren_status wr_connection_open(struct wr_connection *connection, int64_t now_us,
-                                 warren_error *err)
+/* Begins to open, or opens at once. */
+static void open_one(struct wr_connection *connection)
 {
+    warren_error err = { .status = WARREN_OK };
     struct wr_broker *broker = NULL;
-    warren_status rc = wr_broker_open(&broker, &connection->options, err);
+    bool is_local = wr_broker_is_local(connection->options.broker.settings);
+    warren_status rc = is_local ? wr_dial_now(&broker, &connection->options, &err)
+                                : wr_dial_start(&connection->dial, &connection->options, &err);
     if (rc) {
-        plan_next_try(connection, wr_clock_mono_us(connection->options.clock),
-                      rc == WARREN_REFUSED ? REFUSED_TRY_US : FIRST_TRY_US);
-        char why[512];
-        wr_log(WR_WARN, "connection.failed", "role=%s tries=%d next_try_ms=%lld error=%s",
-               connection->role, connection->failures,
-               (long long)((connection->next_try_us - now_us) / WR_US_PER_MS),
-               wr_log_quote(why, sizeof why, err ? err->text : ""));
-        return rc;
+        note_failure(connection, rc, err.text);
+    } else if (broker) {
+        wr_connection_adopt(connection, broker);
     }
-    wr_connection_adopt(connection, broker);
-    return WARREN_OK;
+}
+
+static void take_dialled(struct wr_connection *connection)
+{
+    warren_error err = { .status = WARREN_OK };
+    struct wr_broker *broker = NULL;
+    warren_status rc = WARREN_OK;
+    if (!wr_dial_take(connection->dial, &broker, &rc, &err)) {
+        return;
+    }
+    connection->dial = NULL;
+    if (rc) {
+        note_failure(connection, rc, err.text);
+    } else {
+        wr_connection_adopt(connection, broker);
+    }
+}
+
+bool wr_connection_step(struct wr_connection *connection, int64_t now_us)
+{
+    if (connection->broker) {
+        return false;
+    }
+    if (connection->dial) {
+        take_dialled(connection);
+    } else if (now_us >= connection->next_try_us) {
+        open_one(connection);
+    }
+    return connection->broker != NULL;
 }
 
 void wr_connection_adopt(struct wr_connection *connection, struct wr_broker *broker)
@@ -60,9 +91,9 @@ void wr_connection_adopt(struct wr_connection *connection, struct wr_broker *bro
     const struct wr_server *server = wr_broker_server(broker);
     connection->broker = broker;
     connection->generation++;
-    connection->opened_us = wr_clock_mono_us(connection->options.clock);
+    connection->opened_us = wr_clock_mono_us(connection->options.broker.clock);
     wr_log(WR_INFO, "connection.open", "role=%s generation=%u server=%s version=%s",
-           connection->role, connection->generation, server->product, server->version);
+           role_of(connection), connection->generation, server->product, server->version);
 }
 
 void wr_connection_prove(struct wr_connection *connection)
@@ -70,28 +101,62 @@ void wr_connection_prove(struct wr_connection *connection)
     connection->failures = 0;
 }
 
-void wr_connection_drop(struct wr_connection *connection, int64_t now_us)
+void wr_connection_drop(struct wr_connection *connection, int64_t now_us, const char *why)
+{
+    if (!connection->broker) {
+        return;
+    }
+    char quoted[300];
+    wr_log(WR_WARN, "connection.lost", "role=%s generation=%u cause=%s", role_of(connection),
+           connection->generation, wr_log_quote(quoted, sizeof quoted, why));
+    wr_broker_cut(connection->broker);
+    wr_broker_close(connection->broker);
+    connection->broker = NULL;
+    if (now_us - connection->opened_us >= LASTING_US) {
+        wr_connection_prove(connection);
+    }
+    plan_next_try(connection, now_us, WARREN_CLOSED);
+}
+
+bool wr_connection_close(struct wr_connection *connection)
+{
+    bool is_free = !connection->dial || wr_dial_give_up(connection->dial, GIVE_UP_US);
+    connection->dial = NULL;
+    wr_broker_close(connection->broker);
+    connection->broker = NULL;
+    return is_free;
+}
+
+void wr_connection_begin(struct wr_connection *connection)
 {
     if (connection->broker) {
-        wr_broker_cut(connection->broker);
-        wr_broker_close(connection->broker);
-        connection->broker = NULL;
-        if (now_us - connection->opened_us >= LASTING_US) {
-            wr_connection_prove(connection);
-        }
-        plan_next_try(connection, now_us, FIRST_TRY_US);
+        wr_watch_begin(connection->options.broker.watch,
+                       wr_broker_stuck_us(connection->options.broker.settings));
     }
 }
 
-void wr_connection_close(struct wr_connection *connection)
+void wr_connection_end(struct wr_connection *connection)
 {
-    wr_broker_close(connection->broker);
-    connection->broker = NULL;
+    if (!connection->dial) { /* a dial has begun in this step: the watch is its own now */
+        wr_watch_end(connection->options.broker.watch);
+    }
 }
 
 int64_t wr_connection_deadline_us(const struct wr_connection *connection)
 {
-    return connection->broker ? wr_broker_deadline_us(connection->broker) : connection->next_try_us;
+    if (connection->broker) {
+        return wr_broker_deadline_us(connection->broker);
+    }
+    return connection->dial ? INT64_MAX : connection->next_try_us;
+}
+
+/* What has something to say: the broker's socket, or the opening of one. */
+static int fd_of(const struct wr_connection *connection)
+{
+    if (connection->dial) {
+        return wr_dial_fd(connection->dial);
+    }
+    return connection->broker ? wr_broker_fd(connection->broker) : -1;
 }
 
 void wr_connection_wait(struct wr_connection *connection, struct wr_mailbox *mailbox,
@@ -106,8 +171,7 @@ void wr_connection_wait(struct wr_connection *connection, struct wr_mailbox *mai
     int64_t left_us = until_us - wr_clock_mono_us(NULL);
     int64_t left_ms = left_us <= 0 ? 0 : (left_us + 999) / 1000;
     struct pollfd fds[2] = { { .fd = mailbox->fd, .events = POLLIN },
-                             { .fd = connection->broker ? wr_broker_fd(connection->broker) : -1,
-                               .events = POLLIN } };
+                             { .fd = fd_of(connection), .events = POLLIN } };
     (void)poll(fds, 2, left_ms > INT_MAX ? INT_MAX : (int)left_ms);
     wr_mailbox_wakes(mailbox);
 }

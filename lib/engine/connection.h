@@ -3,7 +3,7 @@
  * A connection that comes back: opens a broker, notices that it is gone, and tries again with
  * exponential backoff and full jitter. Each opening is a new generation. The backoff starts anew
  * only once a connection has been of use: a broker that takes it and ends it again is asked ever
- * less often too.
+ * less often too. Opening happens on a thread of its own, so a step never waits for it.
  *
  * Threads: owned by one thread (consumer or publisher).
  */
@@ -11,24 +11,25 @@
 #define WR_ENGINE_CONNECTION_H
 
 #include "base/mailbox.h"
-#include "io/broker.h"
+#include "base/watch.h"
+#include "engine/dial.h"
 
 struct wr_connection {
-    struct wr_broker_options options;
-    const char *role;         /* for log lines: "consumer", "publisher" */
+    struct wr_dial_options options;
     struct wr_broker *broker; /* NULL: down */
+    struct wr_dial *dial;     /* an opening that is under way */
     uint32_t generation;      /* counts openings */
     int failures;             /* tries in a row that failed, or were of no use */
     int64_t opened_us;
     int64_t next_try_us;
 };
 
-/** Whether it is down and the time of the next try has come. */
-bool wr_connection_is_due(const struct wr_connection *connection, int64_t now_us);
+/** Says what to open; `watch` (may be NULL) belongs to the owner's thread from now on. */
+void wr_connection_init(struct wr_connection *connection, const struct wr_dial_options *options);
 
-/** Tries once. On failure the next try is planned. */
-warren_status wr_connection_open(struct wr_connection *connection, int64_t now_us,
-                                 warren_error *err);
+/** Brings it on: begins to open when it is down and the time has come, and takes what was opened.
+ * True: it has just been opened. */
+bool wr_connection_step(struct wr_connection *connection, int64_t now_us);
 
 /** Takes a broker that is open already. */
 void wr_connection_adopt(struct wr_connection *connection, struct wr_broker *broker);
@@ -38,17 +39,22 @@ void wr_connection_adopt(struct wr_connection *connection, struct wr_broker *bro
 void wr_connection_prove(struct wr_connection *connection);
 
 /** Drops the broker without a word (it is gone, or can't be trusted any more) and plans the next
- * try. */
-void wr_connection_drop(struct wr_connection *connection, int64_t now_us);
+ * try. `why` is for the log. */
+void wr_connection_drop(struct wr_connection *connection, int64_t now_us, const char *why);
 
-/** Says goodbye. */
-void wr_connection_close(struct wr_connection *connection);
+/** Says goodbye, and gives up what is being opened. False: an opening still hangs in a call that
+ * can't be cut, so what it borrows must stay. */
+bool wr_connection_close(struct wr_connection *connection);
+
+/** A step that uses the broker begins, and ends: in between the watchdog has an eye on it. */
+void wr_connection_begin(struct wr_connection *connection);
+void wr_connection_end(struct wr_connection *connection);
 
 /** When a step is needed at the latest: the next try, or what the broker asks for. */
 int64_t wr_connection_deadline_us(const struct wr_connection *connection);
 
-/** Sleeps until the socket or the mailbox has something, or until `until_us` of the machine's
- * monotonic clock. */
+/** Sleeps until the socket or the mailbox has something, an opening has ended, or until `until_us`
+ * of the machine's monotonic clock. */
 void wr_connection_wait(struct wr_connection *connection, struct wr_mailbox *mailbox,
                         int64_t until_us);
 

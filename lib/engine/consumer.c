@@ -6,10 +6,10 @@
 //     broker ──next──▶ decode ──▶ batch ──▶ pool ──▶ runner
 //     broker ◀── ack window ◀──mailbox── settle ◀───────┘
 //
-// A job is born in `take_delivery` and freed in `free_job`. Each connect is a generation: a job
-// that comes home from an older one is dropped, since the broker has given it to somebody else by
-// then, and one that has not started when its connection breaks is dropped at once. A drain cancels
-// the consumers, gives back what has not started, and is over when no job is out.
+// A job is born in `take_delivery` and freed in `free_job`. Each channel that is opened is an epoch
+// (subscription.c): a job that comes home from an older one is dropped, since the broker has given it
+// to somebody else by then, and one that has not started when its channel breaks is dropped at once.
+// A drain cancels the consumers, gives back what has not started, and is over when no job is out.
 #include "engine/consumer.h"
 
 #include <stdlib.h>
@@ -19,9 +19,11 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/thread.h"
-#include "engine/connection.h"
+#include "engine/lateness.h"
+#include "engine/subscription.h"
 
 enum { EVENTS_A_ROUND = 2048, STEP_MOST_US = 1000000, WATCH_EVERY_US = 1000000 };
+enum { STOP_GRACE_US = 300000 }; /* for a thread to end before its connection is cut */
 
 struct wr_consumer {
     struct wr_consumer_options options;
@@ -31,10 +33,9 @@ struct wr_consumer {
     struct wr_thread thread;
     atomic_bool wants_drain;
     atomic_bool stops;
-    atomic_bool is_ready;
-    _Atomic uint32_t live_generation; /* whose deliveries still count; 0: no connection's */
     /* Consumer's thread only. */
-    struct wr_connection connection;
+    struct wr_subscription sub;
+    struct wr_lateness lateness;
     bool is_draining;
     size_t out;           /* jobs that are not home */
     struct wr_list batch; /* jobs of this round */
@@ -45,13 +46,6 @@ struct wr_consumer {
     bool is_drained;
 };
 
-/* Channels are numbered from 1 in the order of the sources (roster.c). */
-static struct wr_source *source_of(const struct wr_consumer *consumer, uint16_t channel)
-{
-    bool is_ours = channel > 0 && channel <= consumer->options.source_count;
-    return is_ours ? &consumer->options.sources[channel - 1] : NULL;
-}
-
 static void free_job(struct wr_consumer *consumer, struct warren_job *job)
 {
     consumer->out--;
@@ -61,85 +55,30 @@ static void free_job(struct wr_consumer *consumer, struct warren_job *job)
     wr_job_free(job);
 }
 
-/* What has not started goes with its connection: the broker gives it to somebody else, and running
- * it too would double it for certain. */
-static void forget_unstarted(struct wr_consumer *consumer)
+static bool is_stale(const struct warren_job *job)
 {
+    const struct wr_source *source = job->source;
+    return atomic_load(&source->epoch) != job->generation;
+}
+
+/* What has not started goes with its channel: the broker gives it to somebody else, and running it
+ * too would double it for certain. */
+static void forget_unstarted(void *user)
+{
+    struct wr_consumer *consumer = user;
     struct wr_list unstarted = wr_pool_take_back(consumer->pool);
+    struct wr_list kept = { 0 };
     wr_list_append(&unstarted, &consumer->batch);
     for (struct wr_link *link; (link = wr_list_take(&unstarted));) {
-        wr_count(&consumer->options.counters->given_back);
-        free_job(consumer, WR_OF(link, struct warren_job, link));
-    }
-}
-
-static void lose_connection(struct wr_consumer *consumer, int64_t now_us, const char *why)
-{
-    char quoted[300];
-    wr_log(WR_WARN, "connection.lost", "role=consumer generation=%u cause=%s",
-           consumer->connection.generation, wr_log_quote(quoted, sizeof quoted, why));
-    atomic_store(&consumer->live_generation, 0);
-    wr_connection_drop(&consumer->connection, now_us);
-    atomic_store(&consumer->is_ready, false);
-    for (size_t i = 0; i < consumer->options.source_count; i++) {
-        wr_acks_done(&consumer->options.sources[i].acks);
-        consumer->options.sources[i].is_consuming = false;
-    }
-    forget_unstarted(consumer);
-}
-
-static warren_status subscribe(struct wr_consumer *consumer, struct wr_source *source,
-                               warren_error *err)
-{
-    struct wr_broker *broker = consumer->connection.broker;
-    if (source->is_absent) {
-        return WARREN_OK;
-    }
-    warren_status rc = wr_broker_channel_open(broker, source->channel, false, err);
-    if (rc) {
-        return rc;
-    }
-    if (wr_acks_init(&source->acks, source->prefetch)) {
-        return wr_no_memory(err);
-    }
-    rc = wr_broker_prefetch(broker, source->channel, source->prefetch, err);
-    rc = rc ? rc : wr_broker_consume(broker, source->channel, source->name, source->name, err);
-    source->is_consuming = !rc;
-    wr_log(WR_DEBUG, "source.open", "queue=%s prefetch=%d", source->name, source->prefetch);
-    return rc;
-}
-
-warren_status wr_consumer_subscribe(struct wr_consumer *consumer, warren_error *err)
-{
-    for (size_t i = 0; i < consumer->options.source_count; i++) {
-        struct wr_source *source = &consumer->options.sources[i];
-        warren_status rc = subscribe(consumer, source, err);
-        if (rc) {
-            return wr_wrap(err, rc, "cannot consume from queue %s", source->name);
+        struct warren_job *job = WR_OF(link, struct warren_job, link);
+        if (is_stale(job)) {
+            wr_count(&consumer->options.counters->given_back);
+            free_job(consumer, job);
+        } else {
+            wr_list_push(&kept, link);
         }
     }
-    wr_connection_prove(&consumer->connection);
-    atomic_store(&consumer->live_generation, consumer->connection.generation);
-    wr_count(&consumer->options.counters->connections);
-    atomic_store(&consumer->is_ready, true);
-    return WARREN_OK;
-}
-
-static void reconnect(struct wr_consumer *consumer, int64_t now_us)
-{
-    warren_error err = { .status = WARREN_OK };
-    if (consumer->is_draining || !wr_connection_is_due(&consumer->connection, now_us) ||
-        wr_connection_open(&consumer->connection, now_us, &err)) {
-        return;
-    }
-    warren_status rc =
-        consumer->options.prepare
-            ? consumer->options.prepare(consumer->options.user, consumer->connection.broker, &err)
-            : WARREN_OK;
-    rc = rc ? rc : wr_consumer_subscribe(consumer, &err);
-    if (rc) {
-        lose_connection(consumer, now_us, err.text);
-    }
+    wr_pool_push(consumer->pool, &kept);
 }
 
 /* --- deliveries --- */
@@ -148,7 +87,7 @@ static void give_back(struct wr_consumer *consumer, struct wr_source *source, ui
                       bool requeue)
 {
     wr_acks_forget(&source->acks, tag);
-    (void)wr_broker_nack(consumer->connection.broker, source->channel, tag, false, requeue);
+    (void)wr_broker_nack(consumer->sub.connection.broker, source->channel, tag, false, requeue);
 }
 
 static void find_lane(const struct wr_source *source, struct warren_job *job)
@@ -164,10 +103,10 @@ static void find_lane(const struct wr_source *source, struct warren_job *job)
 }
 
 static void take_delivery(struct wr_consumer *consumer, struct wr_source *source,
-                          struct wr_delivery *delivery)
+                          struct wr_delivery *delivery, int64_t now_us)
 {
-    struct warren_job *job = wr_job_decode(&delivery->message, &source->rules,
-                                           wr_clock_wall_ms(consumer->options.clock));
+    int64_t wall_ms = wr_clock_wall_ms(consumer->options.clock);
+    struct warren_job *job = wr_job_decode(&delivery->message, &source->rules, wall_ms);
     if (!job) {
         give_back(consumer, source, delivery->tag, true);
         wr_delivery_free(delivery);
@@ -177,8 +116,9 @@ static void take_delivery(struct wr_consumer *consumer, struct wr_source *source
     job->tag = delivery->tag;
     job->redelivered = delivery->redelivered;
     job->source = source;
-    job->generation = consumer->connection.generation;
+    job->generation = atomic_load(&source->epoch);
     consumer->out++;
+    wr_lateness_note(&consumer->lateness, job, wall_ms, now_us);
     find_lane(source, job);
     if (job->redelivered) {
         wr_charge_look(consumer->options.charge, job);
@@ -192,14 +132,16 @@ static void take_delivery(struct wr_consumer *consumer, struct wr_source *source
 
 static void receive(struct wr_consumer *consumer, struct wr_event *event, int64_t now_us)
 {
-    struct wr_source *source = source_of(consumer, event->channel);
+    struct wr_source *source = wr_subscription_source(&consumer->sub, event->channel);
     struct wr_counters *counters = consumer->options.counters;
-    if (!source || !source->is_consuming || wr_acks_deliver(&source->acks, event->tag)) {
+    if (!source || source->state == WR_SOURCE_CLOSED ||
+        wr_acks_deliver(&source->acks, event->tag)) {
         wr_delivery_free(event->delivery);
-        lose_connection(consumer, now_us, "a delivery out of order");
+        wr_subscription_lose(&consumer->sub, now_us, "a delivery out of order");
         return;
     }
     wr_count(&counters->received);
+    wr_source_note_delivery(source, now_us);
     if (event->kind != WR_EVENT_DELIVERY) {
         wr_log(WR_WARN, "delivery.rejected", "queue=%s cause=%s bytes=%llu", source->name,
                event->kind == WR_EVENT_OVERSIZED ? "body_too_large" : "bad_properties",
@@ -214,7 +156,7 @@ static void receive(struct wr_consumer *consumer, struct wr_event *event, int64_
         if (event->delivery->redelivered) {
             wr_count(&counters->redelivered);
         }
-        take_delivery(consumer, source, event->delivery);
+        take_delivery(consumer, source, event->delivery, now_us);
     }
 }
 
@@ -227,13 +169,13 @@ static void handle(struct wr_consumer *consumer, struct wr_event *event, int64_t
         receive(consumer, event, now_us);
         break;
     case WR_EVENT_CANCELLED:
-        wr_log(WR_ERROR, "source.cancelled", "queue=%s cause=\"the queue was deleted or moved\"",
-               event->text);
-        lose_connection(consumer, now_us, "the broker ended a consumer");
+        wr_subscription_note_cancel(&consumer->sub, event, now_us);
         break;
     case WR_EVENT_CHANNEL_CLOSED:
+        wr_subscription_note_channel(&consumer->sub, event, now_us);
+        break;
     case WR_EVENT_CLOSED:
-        lose_connection(consumer, now_us, event->text);
+        wr_subscription_lose(&consumer->sub, now_us, event->text);
         break;
     case WR_EVENT_RETURNED:
         wr_delivery_free(event->delivery);
@@ -241,7 +183,7 @@ static void handle(struct wr_consumer *consumer, struct wr_event *event, int64_t
     case WR_EVENT_NONE:
     case WR_EVENT_ACKED:
     case WR_EVENT_NACKED:
-    case WR_EVENT_BLOCKED:
+    case WR_EVENT_BLOCKED: /* nothing is published here: taking and acknowledging go on */
     case WR_EVENT_UNBLOCKED:
         break;
     }
@@ -249,9 +191,9 @@ static void handle(struct wr_consumer *consumer, struct wr_event *event, int64_t
 
 static void take_events(struct wr_consumer *consumer, int64_t now_us)
 {
-    for (int i = 0; i < EVENTS_A_ROUND && consumer->connection.broker; i++) {
+    for (int i = 0; i < EVENTS_A_ROUND && consumer->sub.connection.broker; i++) {
         struct wr_event event;
-        wr_broker_next(consumer->connection.broker, &event);
+        wr_broker_next(consumer->sub.connection.broker, &event);
         if (event.kind == WR_EVENT_NONE) {
             break;
         }
@@ -269,9 +211,7 @@ static void take_events(struct wr_consumer *consumer, int64_t now_us)
 static void take_home(struct wr_consumer *consumer, struct warren_job *job, int64_t now_us)
 {
     struct wr_source *source = job->source;
-    bool is_stale = !consumer->connection.broker || !source->is_consuming ||
-                    job->generation != consumer->connection.generation;
-    if (is_stale) {
+    if (is_stale(job)) {
         wr_count(&consumer->options.counters->stale);
     } else if (job->settle == WR_SETTLE_ACK) {
         wr_acks_settle(&source->acks, job->tag, now_us);
@@ -305,10 +245,10 @@ static void send_ack(void *user, uint64_t tag, bool multiple)
 static int64_t flush_acks(struct wr_consumer *consumer, int64_t now_us)
 {
     int64_t next_us = INT64_MAX;
-    for (size_t i = 0; i < consumer->options.source_count && consumer->connection.broker; i++) {
+    for (size_t i = 0; i < consumer->options.source_count && consumer->sub.connection.broker; i++) {
         struct wr_source *source = &consumer->options.sources[i];
-        struct ack_target target = { consumer->connection.broker, source->channel };
-        if (!source->is_consuming) {
+        struct ack_target target = { consumer->sub.connection.broker, source->channel };
+        if (source->state == WR_SOURCE_CLOSED) {
             continue;
         }
         wr_acks_flush(&source->acks, now_us, send_ack, &target);
@@ -323,16 +263,8 @@ static int64_t flush_acks(struct wr_consumer *consumer, int64_t now_us)
 static void begin_drain(struct wr_consumer *consumer, int64_t now_us)
 {
     consumer->is_draining = true;
-    atomic_store(&consumer->is_ready, false);
     wr_pool_drain(consumer->pool);
-    for (size_t i = 0; i < consumer->options.source_count && consumer->connection.broker; i++) {
-        struct wr_source *source = &consumer->options.sources[i];
-        warren_error err = { .status = WARREN_OK };
-        if (source->is_consuming &&
-            wr_broker_cancel(consumer->connection.broker, source->channel, source->name, &err)) {
-            lose_connection(consumer, now_us, err.text);
-        }
-    }
+    (void)wr_subscription_cancel(&consumer->sub, now_us);
     struct wr_list unstarted = wr_pool_take_back(consumer->pool);
     wr_log(WR_INFO, "drain.begin", "running=%d given_back=%zu",
            wr_pool_counts(consumer->pool).running, unstarted.length);
@@ -351,9 +283,11 @@ static void note_drained(struct wr_consumer *consumer)
     (void)pthread_cond_broadcast(&consumer->has_drained);
 }
 
-int64_t wr_consumer_step(struct wr_consumer *consumer, int64_t now_us)
+static int64_t step(struct wr_consumer *consumer, int64_t now_us)
 {
-    reconnect(consumer, now_us);
+    if (!consumer->is_draining) { /* a drain doesn't connect again */
+        wr_subscription_step(&consumer->sub, now_us);
+    }
     take_events(consumer, now_us); /* first: a lost connection makes what comes home stale */
     take_settled(consumer, now_us);
     if (atomic_load(&consumer->wants_drain) && !consumer->is_draining) {
@@ -361,17 +295,26 @@ int64_t wr_consumer_step(struct wr_consumer *consumer, int64_t now_us)
     }
     if (now_us >= consumer->next_watch_us) {
         wr_pool_watch(consumer->pool);
+        wr_lateness_tell(&consumer->lateness, now_us);
         consumer->next_watch_us = now_us + WATCH_EVERY_US;
     }
     int64_t next_us = flush_acks(consumer, now_us);
     if (consumer->is_draining && consumer->out == 0) {
         note_drained(consumer);
     }
-    if (consumer->connection.broker || !consumer->is_draining) { /* a drain doesn't connect again */
-        int64_t connection_us = wr_connection_deadline_us(&consumer->connection);
-        next_us = connection_us < next_us ? connection_us : next_us;
+    if (consumer->sub.connection.broker || !consumer->is_draining) {
+        int64_t sub_us = wr_subscription_deadline_us(&consumer->sub);
+        next_us = sub_us < next_us ? sub_us : next_us;
     }
     return next_us < now_us + STEP_MOST_US ? next_us : now_us + STEP_MOST_US;
+}
+
+int64_t wr_consumer_step(struct wr_consumer *consumer, int64_t now_us)
+{
+    wr_connection_begin(&consumer->sub.connection);
+    int64_t next_us = step(consumer, now_us);
+    wr_connection_end(&consumer->sub.connection);
+    return next_us;
 }
 
 static void *loop(void *user)
@@ -379,13 +322,33 @@ static void *loop(void *user)
     struct wr_consumer *consumer = user;
     int64_t until_us = 0;
     while (!atomic_load(&consumer->stops)) {
-        wr_connection_wait(&consumer->connection, &consumer->settled, until_us);
+        wr_connection_wait(&consumer->sub.connection, &consumer->settled, until_us);
         until_us = wr_consumer_step(consumer, wr_clock_mono_us(consumer->options.clock));
     }
     return NULL;
 }
 
 /* --- life --- */
+
+static void make_subscription(struct wr_consumer *consumer, struct wr_broker *broker)
+{
+    const struct wr_consumer_options *options = &consumer->options;
+    struct wr_subscription_options sub = {
+        .broker = { .settings = &options->settings->broker,
+                    .name = options->name,
+                    .clock = options->clock,
+                    .body_most = options->settings->body_most,
+                    .watch = options->watch },
+        .counters = options->counters,
+        .sources = options->sources,
+        .source_count = options->source_count,
+        .prepare = options->prepare,
+        .user = options->user,
+        .lost = forget_unstarted,
+        .owner = consumer,
+    };
+    wr_subscription_init(&consumer->sub, &sub, broker);
+}
 
 warren_status wr_consumer_new(struct wr_consumer **out, const struct wr_consumer_options *options,
                               struct wr_broker *broker, warren_error *err)
@@ -394,23 +357,16 @@ warren_status wr_consumer_new(struct wr_consumer **out, const struct wr_consumer
     if (!consumer) {
         return wr_no_memory(err);
     }
-    consumer->options = *options;
-    (void)pthread_mutex_init(&consumer->end_lock, NULL);
-    wr_cond_init(&consumer->has_drained);
-    consumer->connection =
-        (struct wr_connection){ .options = { .settings = &options->settings->broker,
-                                             .name = options->name,
-                                             .clock = options->clock,
-                                             .body_most = options->settings->body_most },
-                                .role = "consumer" };
     warren_status rc = wr_mailbox_init(&consumer->settled, err);
     if (rc) {
         free(consumer);
         return rc;
     }
-    if (broker) {
-        wr_connection_adopt(&consumer->connection, broker);
-    }
+    consumer->options = *options;
+    consumer->lateness.counters = options->counters;
+    (void)pthread_mutex_init(&consumer->end_lock, NULL);
+    wr_cond_init(&consumer->has_drained);
+    make_subscription(consumer, broker);
     *out = consumer;
     return WARREN_OK;
 }
@@ -421,6 +377,11 @@ void wr_consumer_join(struct wr_consumer *consumer, struct wr_pool *pool, struct
     consumer->runner = runner;
 }
 
+warren_status wr_consumer_subscribe(struct wr_consumer *consumer, warren_error *err)
+{
+    return wr_subscription_begin(&consumer->sub, wr_clock_mono_us(consumer->options.clock), err);
+}
+
 warren_status wr_consumer_start(struct wr_consumer *consumer, warren_error *err)
 {
     return wr_thread_start(&consumer->thread, "warren-consume", WR_STACK_IO, loop, consumer, err);
@@ -428,7 +389,7 @@ warren_status wr_consumer_start(struct wr_consumer *consumer, warren_error *err)
 
 bool wr_consumer_has_work(struct wr_consumer *consumer)
 {
-    const struct wr_broker *broker = consumer->connection.broker;
+    const struct wr_broker *broker = consumer->sub.connection.broker;
     return !wr_mailbox_is_empty(&consumer->settled) || (broker && wr_broker_has_more(broker)) ||
            (atomic_load(&consumer->wants_drain) && !consumer->is_draining);
 }
@@ -441,8 +402,15 @@ void wr_consumer_settle(void *user, struct warren_job *job)
 
 bool wr_consumer_is_stale(void *user, const struct warren_job *job)
 {
-    struct wr_consumer *consumer = user;
-    return atomic_load(&consumer->live_generation) != job->generation;
+    (void)user;
+    return is_stale(job);
+}
+
+void wr_consumer_repair(struct wr_consumer *consumer)
+{
+    if (!atomic_exchange(&consumer->sub.wants_prepare, true)) {
+        wr_mailbox_poke(&consumer->settled);
+    }
 }
 
 void wr_consumer_drain(struct wr_consumer *consumer)
@@ -467,22 +435,32 @@ bool wr_consumer_wait_drained(struct wr_consumer *consumer, int64_t timeout_us)
 
 bool wr_consumer_is_ready(const struct wr_consumer *consumer)
 {
-    return atomic_load(&consumer->is_ready);
+    return atomic_load(&consumer->sub.is_complete);
 }
 
-void wr_consumer_stop(struct wr_consumer *consumer)
+/* A thread that is in a call meanwhile gets a moment; then its connection is cut under it. */
+static void end_thread(struct wr_consumer *consumer)
 {
+    if (!consumer->thread.started) {
+        return;
+    }
     atomic_store(&consumer->stops, true);
     wr_mailbox_poke(&consumer->settled);
-    wr_thread_join(&consumer->thread);
-    atomic_store(&consumer->live_generation, 0);
+    if (!wr_thread_join_within(&consumer->thread, STOP_GRACE_US)) {
+        wr_watch_cut(consumer->options.watch);
+        wr_thread_join(&consumer->thread);
+    }
+}
+
+bool wr_consumer_stop(struct wr_consumer *consumer, bool politely)
+{
+    end_thread(consumer);
     take_settled(consumer, 0); /* what came after the last round is acknowledged too */
     (void)flush_acks(consumer, INT64_MAX / 2);
-    wr_connection_close(&consumer->connection);
-    for (size_t i = 0; i < consumer->options.source_count; i++) {
-        wr_acks_done(&consumer->options.sources[i].acks);
-        consumer->options.sources[i].is_consuming = false;
+    if (!politely) {
+        wr_watch_cut(consumer->options.watch);
     }
+    return wr_subscription_close(&consumer->sub);
 }
 
 void wr_consumer_free(struct wr_consumer *consumer)
@@ -490,7 +468,7 @@ void wr_consumer_free(struct wr_consumer *consumer)
     if (!consumer) {
         return;
     }
-    wr_consumer_stop(consumer);
+    (void)wr_consumer_stop(consumer, true);
     take_settled(consumer, 0);
     wr_mailbox_done(&consumer->settled);
     (void)pthread_cond_destroy(&consumer->has_drained);

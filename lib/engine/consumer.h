@@ -22,11 +22,13 @@ struct wr_consumer_options {
     const struct wr_settings *settings;
     const struct wr_clock *clock; /* NULL: the machine's */
     const char *name;             /* of the connection */
+    struct wr_watch *watch;       /* over its connection; borrowed */
     struct wr_counters *counters;
     struct wr_charge *charge;  /* may be NULL */
     struct wr_source *sources; /* borrowed; the consumer opens and closes what is in them */
     size_t source_count;
-    /* Declares or checks the topology after each connect but an adopted one. */
+    /* Declares or checks the topology after each connect but an adopted one, and when something of
+     * it seems to be missing. On the consumer's thread or, while it waits, on a dial's. */
     warren_status (*prepare)(void *user, struct wr_broker *broker, warren_error *err);
     void *user;
 };
@@ -56,6 +58,9 @@ void wr_consumer_settle(void *user, struct warren_job *job);
 /** The runner's `is_stale`: any thread. */
 bool wr_consumer_is_stale(void *user, const struct warren_job *job);
 
+/** Something of the topology seems to be missing: it is prepared again soon. Any thread. */
+void wr_consumer_repair(struct wr_consumer *consumer);
+
 /** Takes no more from the broker, and gives back what has not started. */
 void wr_consumer_drain(struct wr_consumer *consumer);
 
@@ -66,9 +71,10 @@ bool wr_consumer_wait_drained(struct wr_consumer *consumer, int64_t timeout_us);
 /** Whether every source is being consumed and no drain has begun. */
 bool wr_consumer_is_ready(const struct wr_consumer *consumer);
 
-/** Ends the thread and the connection; what is unsettled stays unacknowledged. Settles that come
- * later are taken in silence until the consumer is freed. */
-void wr_consumer_stop(struct wr_consumer *consumer);
+/** Ends the thread and the connection (`politely`: with a goodbye, which may take a second); what is
+ * unsettled stays unacknowledged. Settles that come later are taken in silence until the consumer is
+ * freed. False: an opening of a connection still hangs, and what the consumer borrows must stay. */
+bool wr_consumer_stop(struct wr_consumer *consumer, bool politely);
 
 /** Frees, with the jobs that came home after the stop. NULL is fine. */
 void wr_consumer_free(struct wr_consumer *consumer);

@@ -20,6 +20,10 @@ struct wr_counters {
     _Atomic uint64_t given_back;
     _Atomic uint64_t stale;
     _Atomic uint64_t connections;
+    _Atomic uint64_t cancels;        /* consumers that the broker ended */
+    _Atomic uint64_t channel_losses; /* channels that it closed */
+    _Atomic uint64_t silences;       /* consumers that it forgot */
+    _Atomic uint64_t late;           /* jobs that the delay ladder brought home late */
     _Atomic uint64_t in_flight;
     _Atomic uint64_t crashes;    /* of other processes' runs, found in their ledgers */
     _Atomic uint64_t interrupts; /* likewise */

@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: MIT
-// DESIGN: one thread, one connection, one channel in confirm mode. A request moves from the mailbox
-// to `waiting`, from there into the window when it is sent, and out of it with the broker's word.
+// DESIGN: one thread, one connection, one channel in confirm mode; what is open lies in the outbox.
 //
-//     submit ──mailbox──▶ waiting ──publish──▶ window ──ack──▶ done(OK)
-//                            ▲                   │
-//                            │                   ├── return, nack ──▶ done(UNROUTABLE, NACKED),
-//                            │                   │                    or later again if it insists
-//                            └─ connection lost ─┘ sent again, with the same message id
+//     submit ──mailbox──▶ outbox ──publish──▶ broker ──ack, nack, return──▶ outbox ──▶ done
 //
-// A request that insists is a job's way on (retry, dead letter): it is repeated with a growing wait
-// until the broker has it, since giving up would mean to lose the job or to run it in a tight loop.
-// All others end at their deadline: TIMEOUT if they were never sent, UNKNOWN if they were.
+// Nothing is sent while the broker is blocked (an alarm) or the socket takes no data: a send would
+// hang, and with it everybody's deadline. A channel that the broker closes is opened again on the
+// same connection; when that helps nothing three times in a row, the connection is made anew.
 #include "engine/publisher.h"
 
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -24,26 +16,24 @@
 #include "base/mailbox.h"
 #include "base/thread.h"
 #include "engine/connection.h"
-#include "engine/request.h"
-#include "engine/window.h"
+#include "engine/outbox.h"
 
-enum { CHANNEL = 1, REPEAT_FIRST_US = 100000, REPEAT_MOST_US = 5000000, STEP_MOST_US = 1000000 };
+enum { CHANNEL = 1, CHANNEL_TRIES = 3 };
+enum { STEP_MOST_US = 1000000, FULL_LOOK_US = 20000, STOP_GRACE_US = 300000 };
 enum { ACCESS_REFUSED = 403, NOT_FOUND = 404, PRECONDITION_FAILED = 406 }; /* AMQP's reply codes */
 
 struct wr_publisher {
     struct wr_publisher_options options;
     struct wr_mailbox mailbox;
     struct wr_thread thread;
-    _Atomic uint64_t repeats;
+    atomic_bool is_blocked;
+    _Atomic uint64_t connections;
     /* Publisher's thread only. */
     struct wr_connection connection;
     bool has_channel;
-    bool is_blocked;
-    size_t suspects;        /* the first ones of `waiting` go one at a time: see find_culprit */
-    struct wr_list waiting; /* to be sent, in order */
-    struct wr_list later;   /* insisting ones that wait for their next try */
-    struct wr_window window;
-    int64_t next_expiry_us;
+    int channel_losses;    /* in a row, without a confirm in between */
+    int64_t full_since_us; /* since when the socket takes no data; 0: it does */
+    struct wr_outbox outbox;
     /* Under the end lock. */
     pthread_mutex_t end_lock;
     pthread_cond_t is_idle;
@@ -52,190 +42,133 @@ struct wr_publisher {
     bool has_ended; /* the thread has gone */
 };
 
-/* The broker would not have it. A request that insists tries again, after a wait that doubles up to
- * 5 s. */
-static void fail(struct wr_publisher *publisher, struct wr_request *request, warren_status status,
-                 const char *text, int64_t now_us)
-{
-    if (!request->insists) {
-        wr_request_finish(request, status, text);
-        return;
-    }
-    int shift = request->tries < 6 ? request->tries : 6;
-    int64_t wait_us = (int64_t)REPEAT_FIRST_US << shift;
-    request->tries++;
-    request->is_returned = false;
-    request->due_us = now_us + (wait_us < REPEAT_MOST_US ? wait_us : REPEAT_MOST_US);
-    wr_list_push(&publisher->later, &request->link);
-    (void)atomic_fetch_add(&publisher->repeats, 1);
-    char id[256];
-    char quoted_id[300];
-    char why[300];
-    (void)snprintf(id, sizeof id, "%.*s", WR_SLICE(request->parcel.message.message_id));
-    wr_log(WR_WARN, "forward.repeat", "id=%s exchange=%s key=%s tries=%d cause=%s",
-           wr_log_quote(quoted_id, sizeof quoted_id, id), request->parcel.exchange,
-           request->parcel.key, request->tries, wr_log_quote(why, sizeof why, text));
-}
+/* --- the connection and its channel --- */
 
-/* Returns how many were sent and are to be sent again; they stand first. */
-static size_t lose_connection(struct wr_publisher *publisher, int64_t now_us, const char *why)
+static void forget_channel(struct wr_publisher *publisher)
 {
-    char quoted[300];
-    wr_log(WR_WARN, "connection.lost", "role=publisher cause=%s",
-           wr_log_quote(quoted, sizeof quoted, why));
-    wr_connection_drop(&publisher->connection, now_us);
     publisher->has_channel = false;
-    publisher->is_blocked = false;
-    struct wr_list open = { 0 };
-    wr_window_reset(&publisher->window, &open);
-    size_t sent = open.length;
-    wr_list_append(&open, &publisher->waiting); /* what was sent first goes first again */
-    publisher->waiting = open;
-    return sent;
+    publisher->full_since_us = 0;
 }
 
-/* The broker closed the channel over an exchange that isn't there or may not be written to: what
- * goes there fails, or it would close the channel again and again and hold up all others. */
-static void refuse_exchange(struct wr_publisher *publisher, const struct wr_event *event,
-                            int64_t now_us)
+static void lose_connection(struct wr_publisher *publisher, int64_t now_us, const char *why)
 {
-    struct wr_list open = publisher->waiting;
-    publisher->waiting = (struct wr_list){ 0 };
-    for (struct wr_link *link; (link = wr_list_take(&open));) {
-        struct wr_request *request = WR_OF(link, struct wr_request, link);
-        char quoted[256 + 2];
-        (void)snprintf(quoted, sizeof quoted, "'%s'", request->parcel.exchange);
-        if (strstr(event->text, quoted)) {
-            fail(publisher, request, event->code == NOT_FOUND ? WARREN_UNROUTABLE : WARREN_REFUSED,
-                 event->text, now_us);
-        } else {
-            wr_list_push(&publisher->waiting, link);
-        }
-    }
+    wr_connection_drop(&publisher->connection, now_us, why);
+    forget_channel(publisher);
+    publisher->channel_losses = 0;
+    atomic_store(&publisher->is_blocked, false);
+    (void)wr_outbox_rewind(&publisher->outbox);
 }
 
-/* The broker ended the channel over one of the `sent` messages and doesn't say which (too large for
- * it, a property that it refuses). They go again one at a time; the one that is alone when it
- * happens again is the one, and holds up no other any more. */
-static void find_culprit(struct wr_publisher *publisher, const struct wr_event *event, size_t sent,
+/* The broker closed the channel over what was sent on it. */
+static void lose_channel(struct wr_publisher *publisher, const struct wr_event *event,
                          int64_t now_us)
 {
-    publisher->suspects = sent > 1 ? sent : 0;
-    if (sent == 1) {
-        struct wr_link *link = wr_list_take(&publisher->waiting);
-        fail(publisher, WR_OF(link, struct wr_request, link), WARREN_REFUSED, event->text, now_us);
+    char quoted[300];
+    wr_log(WR_WARN, "channel.lost", "role=publisher code=%d cause=%s", event->code,
+           wr_log_quote(quoted, sizeof quoted, event->text));
+    forget_channel(publisher);
+    size_t sent = wr_outbox_rewind(&publisher->outbox);
+    if (event->code == ACCESS_REFUSED || event->code == NOT_FOUND) {
+        wr_outbox_refuse(&publisher->outbox, event, now_us);
+    } else if (event->code == PRECONDITION_FAILED) {
+        wr_outbox_blame(&publisher->outbox, event, sent, now_us);
+    }
+    if (event->code == NOT_FOUND && publisher->options.missing) {
+        publisher->options.missing(publisher->options.missing_user);
+    }
+    if (++publisher->channel_losses > CHANNEL_TRIES) {
+        lose_connection(publisher, now_us, "its channel is closed again and again");
     }
 }
 
-static void take_end(struct wr_publisher *publisher, const struct wr_event *event, int64_t now_us)
+/* On a dial's thread, so that nobody waits for the answer. */
+static warren_status open_channel(void *user, struct wr_broker *broker, warren_error *err)
 {
-    size_t sent = lose_connection(publisher, now_us, event->text);
-    if (event->code == ACCESS_REFUSED || event->code == NOT_FOUND) {
-        refuse_exchange(publisher, event, now_us);
-    } else if (event->code == PRECONDITION_FAILED) {
-        find_culprit(publisher, event, sent, now_us);
-    }
+    (void)user;
+    return wr_broker_channel_open(broker, CHANNEL, true, err);
 }
 
 static void connect(struct wr_publisher *publisher, int64_t now_us)
 {
     warren_error err = { .status = WARREN_OK };
-    if (wr_connection_is_due(&publisher->connection, now_us) &&
-        wr_connection_open(&publisher->connection, now_us, &err)) {
+    if (wr_connection_step(&publisher->connection, now_us)) {
+        publisher->has_channel = true;
+        (void)atomic_fetch_add(&publisher->connections, 1);
         return;
     }
     if (publisher->connection.broker && !publisher->has_channel) {
-        if (wr_broker_channel_open(publisher->connection.broker, CHANNEL, true, &err)) {
-            (void)lose_connection(publisher, now_us, err.text);
+        if (open_channel(NULL, publisher->connection.broker, &err)) {
+            lose_connection(publisher, now_us, err.text);
             return;
         }
         publisher->has_channel = true;
     }
 }
 
-static void take_requests(struct wr_publisher *publisher, int64_t now_us)
+/* --- out --- */
+
+/* Whether the socket takes data; when it took none for the rpc timeout, a fresh one may. */
+static bool has_room(struct wr_publisher *publisher, int64_t now_us)
 {
-    struct wr_list fresh = wr_mailbox_take(&publisher->mailbox);
-    wr_list_append(&publisher->waiting, &fresh);
-    struct wr_list later = publisher->later;
-    publisher->later = (struct wr_list){ 0 };
-    for (struct wr_link *link; (link = wr_list_take(&later));) {
-        struct wr_request *request = WR_OF(link, struct wr_request, link);
-        bool is_due = request->due_us <= now_us;
-        wr_list_push(is_due ? &publisher->waiting : &publisher->later, link);
+    if (wr_broker_has_room(publisher->connection.broker)) {
+        publisher->full_since_us = 0;
+        return true;
     }
+    int64_t most_us = publisher->options.settings->broker.rpc_timeout_ms * WR_US_PER_MS;
+    if (!publisher->full_since_us) {
+        publisher->full_since_us = now_us;
+    } else if (now_us - publisher->full_since_us > most_us) {
+        lose_connection(publisher, now_us, "the broker takes no data");
+    }
+    return false;
 }
 
-static bool may_send(const struct wr_publisher *publisher)
+static bool may_send(struct wr_publisher *publisher, int64_t now_us)
 {
-    const struct wr_window *window = &publisher->window;
-    bool has_room = publisher->suspects ? wr_window_is_empty(window) : !wr_window_is_full(window);
-    return publisher->has_channel && !publisher->is_blocked && has_room;
+    return publisher->connection.broker && publisher->has_channel &&
+           !atomic_load(&publisher->is_blocked) && has_room(publisher, now_us);
+}
+
+/* False: no more now. */
+static bool send_one(struct wr_publisher *publisher, struct wr_request *request, int64_t now_us)
+{
+    warren_error err = { .status = WARREN_OK };
+    warren_status rc =
+        wr_broker_publish(publisher->connection.broker, CHANNEL, &request->parcel.message, &err);
+    if (rc == WARREN_INVALID) {
+        wr_outbox_fail(&publisher->outbox, request, rc, err.text, now_us);
+        return true;
+    }
+    if (rc == WARREN_AGAIN || rc == WARREN_TIMEOUT) {
+        wr_outbox_put_back(&publisher->outbox, request);
+        if (rc == WARREN_TIMEOUT) { /* the broker takes no data: a fresh connection may */
+            lose_connection(publisher, now_us, err.text);
+        }
+        return false;
+    }
+    wr_outbox_sent(&publisher->outbox, request); /* also when it broke: it may have gone out */
+    if (rc) {
+        lose_connection(publisher, now_us, err.text);
+    }
+    return rc == WARREN_OK;
 }
 
 static void send_waiting(struct wr_publisher *publisher, int64_t now_us)
 {
-    struct wr_broker *broker = publisher->connection.broker;
-    while (broker && publisher->waiting.first && may_send(publisher)) {
-        warren_error err = { .status = WARREN_OK };
-        struct wr_request *request =
-            WR_OF(wr_list_take(&publisher->waiting), struct wr_request, link);
-        warren_status rc = wr_broker_publish(broker, CHANNEL, &request->parcel.message, &err);
-        if (rc == WARREN_INVALID) {
-            fail(publisher, request, rc, err.text, now_us);
-            continue;
-        }
-        if (rc == WARREN_AGAIN || rc == WARREN_TIMEOUT) {
-            wr_request_push_first(&publisher->waiting, request);
-            if (rc == WARREN_TIMEOUT) { /* the broker takes no data: a fresh connection may */
-                (void)lose_connection(publisher, now_us, err.text);
-            }
-            return;
-        }
-        request->is_returned = false;
-        request->was_sent = true;
-        wr_window_add(&publisher->window, request); /* also when it broke: it may have gone out */
-        if (rc) {
-            (void)lose_connection(publisher, now_us, err.text);
-            return;
-        }
+    bool goes_on = true;
+    while (goes_on && publisher->outbox.waiting.first && may_send(publisher, now_us)) {
+        struct wr_request *request = wr_outbox_next(&publisher->outbox);
+        goes_on = request && send_one(publisher, request, now_us);
     }
 }
 
-static void resolve(struct wr_publisher *publisher, const struct wr_event *event, int64_t now_us)
-{
-    struct wr_list answered = { 0 };
-    wr_connection_prove(&publisher->connection);
-    wr_window_resolve(&publisher->window, event->tag, event->multiple, &answered);
-    for (struct wr_link *link; (link = wr_list_take(&answered));) {
-        struct wr_request *request = WR_OF(link, struct wr_request, link);
-        publisher->suspects -= publisher->suspects ? 1 : 0;
-        if (request->is_returned) {
-            fail(publisher, request, WARREN_UNROUTABLE, "no queue takes it", now_us);
-        } else if (event->kind == WR_EVENT_NACKED) {
-            fail(publisher, request, WARREN_NACKED, "the broker could not store it", now_us);
-        } else {
-            if (publisher->options.confirmed && !request->insists) {
-                publisher->options.confirmed(publisher->options.user, &request->parcel.message);
-            }
-            wr_request_finish(request, WARREN_OK, NULL);
-        }
-    }
-}
+/* --- in --- */
 
-static void note_return(struct wr_publisher *publisher, struct wr_event *event)
-{
-    struct wr_request *request = wr_window_find(&publisher->window, &event->delivery->message);
-    if (request) {
-        request->is_returned = true;
-    }
-    wr_delivery_free(event->delivery);
-}
-
-static void note_block(const struct wr_publisher *publisher, const char *why)
+static void note_block(struct wr_publisher *publisher, bool is_blocked, const char *why)
 {
     char quoted[300];
-    wr_log(WR_WARN, publisher->is_blocked ? "broker.blocked" : "broker.unblocked", "cause=%s",
+    atomic_store(&publisher->is_blocked, is_blocked);
+    wr_log(WR_WARN, is_blocked ? "broker.blocked" : "broker.unblocked", "cause=%s",
            wr_log_quote(quoted, sizeof quoted, why));
 }
 
@@ -244,19 +177,22 @@ static void handle(struct wr_publisher *publisher, struct wr_event *event, int64
     switch (event->kind) {
     case WR_EVENT_ACKED:
     case WR_EVENT_NACKED:
-        resolve(publisher, event, now_us);
+        wr_connection_prove(&publisher->connection);
+        publisher->channel_losses = 0;
+        wr_outbox_resolve(&publisher->outbox, event, now_us);
         break;
     case WR_EVENT_RETURNED:
-        note_return(publisher, event);
+        wr_outbox_resolve(&publisher->outbox, event, now_us);
         break;
     case WR_EVENT_BLOCKED:
     case WR_EVENT_UNBLOCKED:
-        publisher->is_blocked = event->kind == WR_EVENT_BLOCKED;
-        note_block(publisher, event->text);
+        note_block(publisher, event->kind == WR_EVENT_BLOCKED, event->text);
         break;
     case WR_EVENT_CHANNEL_CLOSED:
+        lose_channel(publisher, event, now_us);
+        break;
     case WR_EVENT_CLOSED:
-        take_end(publisher, event, now_us);
+        lose_connection(publisher, now_us, event->text);
         break;
     case WR_EVENT_DELIVERY:
         wr_delivery_free(event->delivery);
@@ -281,82 +217,42 @@ static void take_events(struct wr_publisher *publisher, int64_t now_us)
     }
 }
 
-static void expire(struct wr_publisher *publisher, int64_t now_us)
+/* --- steps --- */
+
+static int64_t earlier(int64_t a, int64_t b)
 {
-    enum { LOOK_EVERY_US = 50000 };
-    if (now_us < publisher->next_expiry_us) {
-        return;
-    }
-    struct wr_list over = { 0 };
-    int64_t next_us = wr_window_expire(&publisher->window, now_us, &over);
-    int64_t waiting_us = wr_request_expire(&publisher->waiting, now_us, &over);
-    next_us = waiting_us < next_us ? waiting_us : next_us;
-    publisher->next_expiry_us = now_us + LOOK_EVERY_US > next_us ? now_us + LOOK_EVERY_US : next_us;
-    if (next_us == INT64_MAX) { /* whatever comes now has its deadline later than a look from now */
-        publisher->next_expiry_us = now_us + LOOK_EVERY_US;
-    }
-    for (struct wr_link *link; (link = wr_list_take(&over));) {
-        struct wr_request *request = WR_OF(link, struct wr_request, link);
-        wr_request_finish(request, request->was_sent ? WARREN_UNKNOWN : WARREN_TIMEOUT,
-                          request->was_sent ? "no confirm in time: it may be there or not"
-                                            : "the broker took nothing in time");
-    }
+    return a < b ? a : b;
 }
 
-static bool has_open(struct wr_publisher *publisher)
+static int64_t next_step_us(const struct wr_publisher *publisher, int64_t now_us)
 {
-    return publisher->waiting.first || publisher->later.first ||
-           !wr_window_is_empty(&publisher->window) || !wr_mailbox_is_empty(&publisher->mailbox);
-}
-
-static int64_t next_step_us(struct wr_publisher *publisher, int64_t now_us)
-{
-    int64_t next_us = now_us + STEP_MOST_US;
-    int64_t connection_us = wr_connection_deadline_us(&publisher->connection);
-    next_us = connection_us < next_us ? connection_us : next_us;
-    if (has_open(publisher) && publisher->next_expiry_us < next_us) {
-        next_us = publisher->next_expiry_us;
+    int64_t next_us = earlier(now_us + STEP_MOST_US, wr_outbox_deadline_us(&publisher->outbox));
+    if (publisher->full_since_us) {
+        next_us = earlier(next_us, now_us + FULL_LOOK_US);
     }
-    for (struct wr_link *link = publisher->later.first; link; link = link->next) {
-        int64_t due_us = WR_OF(link, struct wr_request, link)->due_us;
-        next_us = due_us < next_us ? due_us : next_us;
-    }
-    return next_us;
+    return earlier(next_us, wr_connection_deadline_us(&publisher->connection));
 }
 
 int64_t wr_publisher_step(struct wr_publisher *publisher, int64_t now_us)
 {
+    wr_connection_begin(&publisher->connection);
     connect(publisher, now_us);
-    take_requests(publisher, now_us);
-    take_events(
-        publisher,
-        now_us); /* before sending: a dead peer shows itself here, not in a send that hangs */
+    wr_outbox_take(&publisher->outbox, wr_mailbox_take(&publisher->mailbox), now_us);
+    /* Before sending: a dead peer shows itself here, not in a send that hangs. */
+    take_events(publisher, now_us);
     send_waiting(publisher, now_us);
     take_events(publisher, now_us);
-    expire(publisher, now_us);
+    wr_outbox_expire(&publisher->outbox, now_us);
+    wr_connection_end(&publisher->connection);
     return next_step_us(publisher, now_us);
 }
 
-/* Whether the thread may end; tells those who wait that nothing is open. */
 static bool may_end(struct wr_publisher *publisher)
 {
     WR_SCOPED_LOCK(&publisher->end_lock);
-    bool is_open = has_open(publisher);
+    bool is_open =
+        !wr_outbox_is_empty(&publisher->outbox) || !wr_mailbox_is_empty(&publisher->mailbox);
     return publisher->stops && (!is_open || publisher->gives_up);
-}
-
-static void close_all(struct wr_publisher *publisher)
-{
-    struct wr_list left = wr_mailbox_close(&publisher->mailbox);
-    wr_window_reset(&publisher->window, &publisher->waiting);
-    wr_list_append(&publisher->waiting, &publisher->later);
-    wr_list_append(&publisher->waiting, &left);
-    wr_connection_close(&publisher->connection);
-    for (struct wr_link *link; (link = wr_list_take(&publisher->waiting));) {
-        struct wr_request *request = WR_OF(link, struct wr_request, link);
-        wr_request_finish(request, request->was_sent ? WARREN_UNKNOWN : WARREN_CLOSED,
-                          "the publisher has ended");
-    }
 }
 
 static void *loop(void *user)
@@ -373,6 +269,23 @@ static void *loop(void *user)
     return NULL;
 }
 
+/* --- life --- */
+
+static void make_connection(struct wr_publisher *publisher, struct wr_broker *broker)
+{
+    const struct wr_publisher_options *options = &publisher->options;
+    struct wr_dial_options dial = { .broker = { .settings = &options->settings->broker,
+                                                .name = options->name,
+                                                .clock = options->clock,
+                                                .watch = options->watch },
+                                    .ready = open_channel };
+    wr_connection_init(&publisher->connection, &dial);
+    if (broker) {
+        wr_connection_adopt(&publisher->connection, broker);
+        (void)atomic_fetch_add(&publisher->connections, 1);
+    }
+}
+
 warren_status wr_publisher_new(struct wr_publisher **out,
                                const struct wr_publisher_options *options, struct wr_broker *broker,
                                warren_error *err)
@@ -382,23 +295,19 @@ warren_status wr_publisher_new(struct wr_publisher **out,
         return wr_no_memory(err);
     }
     publisher->options = *options;
+    publisher->outbox.confirmed = options->confirmed;
+    publisher->outbox.user = options->user;
     (void)pthread_mutex_init(&publisher->end_lock, NULL);
     wr_cond_init(&publisher->is_idle);
-    publisher->connection =
-        (struct wr_connection){ .options = { .settings = &options->settings->broker,
-                                             .name = options->name,
-                                             .clock = options->clock },
-                                .role = "publisher" };
     warren_status rc = wr_mailbox_init(&publisher->mailbox, err);
     rc = rc ? rc
-            : wr_window_init(&publisher->window, (size_t)options->settings->publish_window, err);
+            : wr_window_init(&publisher->outbox.window, (size_t)options->settings->publish_window,
+                             err);
     if (rc) {
-        wr_publisher_free(publisher);
+        (void)wr_publisher_free(publisher);
         return rc;
     }
-    if (broker) {
-        wr_connection_adopt(&publisher->connection, broker);
-    }
+    make_connection(publisher, broker);
     *out = publisher;
     return WARREN_OK;
 }
@@ -422,9 +331,11 @@ bool wr_publisher_has_work(struct wr_publisher *publisher)
            (broker && (!publisher->has_channel || wr_broker_has_more(broker)));
 }
 
-uint64_t wr_publisher_repeats(const struct wr_publisher *publisher)
+struct wr_publisher_state wr_publisher_state(const struct wr_publisher *publisher)
 {
-    return atomic_load(&publisher->repeats);
+    return (struct wr_publisher_state){ .repeats = atomic_load(&publisher->outbox.repeats),
+                                        .connections = atomic_load(&publisher->connections),
+                                        .is_blocked = atomic_load(&publisher->is_blocked) };
 }
 
 /* Asks the thread to end and waits; false at the timeout. */
@@ -440,37 +351,55 @@ static bool wait_for_end(struct wr_publisher *publisher, int64_t timeout_us)
     WR_SCOPED_LOCK(&publisher->end_lock);
     while (!publisher->has_ended) {
         int64_t left_us = until_us - wr_clock_mono_us(NULL);
-        if (!publisher->gives_up && left_us <= 0) {
+        if (left_us <= 0) {
             return false;
         }
-        (void)wr_cond_wait(&publisher->is_idle, &publisher->end_lock,
-                           publisher->gives_up ? -1 : left_us);
+        (void)wr_cond_wait(&publisher->is_idle, &publisher->end_lock, left_us);
     }
     return true;
 }
 
-void wr_publisher_stop(struct wr_publisher *publisher, int64_t timeout_us)
+/* A thread that is in a call meanwhile gets a moment; then its connection is cut under it. */
+static void end_thread(struct wr_publisher *publisher, int64_t timeout_us)
 {
-    if (publisher->thread.started) {
-        if (!wait_for_end(publisher, timeout_us > 0 ? timeout_us : 0)) {
-            (void)wait_for_end(publisher, 0);
-        }
-        wr_thread_join(&publisher->thread);
-    }
-    close_all(publisher);
-}
-
-void wr_publisher_free(struct wr_publisher *publisher)
-{
-    if (!publisher) {
+    if (!publisher->thread.started) {
         return;
     }
-    if (publisher->mailbox.fd >= 0 && publisher->window.slots) {
-        wr_publisher_stop(publisher, 0);
+    if (timeout_us <= 0 || !wait_for_end(publisher, timeout_us)) {
+        (void)wait_for_end(publisher, 0);
     }
-    wr_window_done(&publisher->window);
+    if (!wr_thread_join_within(&publisher->thread, STOP_GRACE_US)) {
+        wr_watch_cut(publisher->options.watch);
+        wr_thread_join(&publisher->thread);
+    }
+}
+
+bool wr_publisher_stop(struct wr_publisher *publisher, int64_t timeout_us)
+{
+    end_thread(publisher, timeout_us);
+    struct wr_list left = wr_mailbox_close(&publisher->mailbox);
+    if (!wr_outbox_is_empty(&publisher->outbox)) { /* it did not answer: nor would it a goodbye */
+        wr_watch_cut(publisher->options.watch);
+    }
+    bool is_free = wr_connection_close(&publisher->connection);
+    wr_list_append(&publisher->outbox.waiting, &left);
+    wr_outbox_close(&publisher->outbox);
+    return is_free;
+}
+
+bool wr_publisher_free(struct wr_publisher *publisher)
+{
+    if (!publisher) {
+        return true;
+    }
+    bool is_free = true;
+    if (publisher->mailbox.fd >= 0 && publisher->outbox.window.slots) {
+        is_free = wr_publisher_stop(publisher, 0);
+    }
+    wr_window_done(&publisher->outbox.window);
     wr_mailbox_done(&publisher->mailbox);
     (void)pthread_cond_destroy(&publisher->is_idle);
     (void)pthread_mutex_destroy(&publisher->end_lock);
     free(publisher);
+    return is_free;
 }

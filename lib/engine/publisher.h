@@ -19,9 +19,21 @@ struct wr_publisher_options {
     const struct wr_settings *settings;
     const struct wr_clock *clock; /* NULL: the machine's */
     const char *name;             /* of the connection */
+    struct wr_watch *watch;       /* over its connection; borrowed */
     /* Told of each confirmed message but those that insist; may be NULL. The publisher's thread. */
     void (*confirmed)(void *user, const struct wr_message *message);
     void *user;
+    /* Told when the broker lacks an exchange that something was to be published to; may be NULL.
+     * The publisher's thread. */
+    void (*missing)(void *user);
+    void *missing_user;
+};
+
+/** What it says of itself. */
+struct wr_publisher_state {
+    uint64_t repeats;     /* how often an insisting request had to be repeated */
+    uint64_t connections; /* times its connection was made */
+    bool is_blocked;      /* the broker takes no publishes now */
 };
 
 /** Makes a publisher on a connection that is open already (taken; NULL: it connects when it first
@@ -43,14 +55,15 @@ int64_t wr_publisher_step(struct wr_publisher *publisher, int64_t now_us);
 /** Whether a step would move something now, without time passing. The publisher's owner. */
 bool wr_publisher_has_work(struct wr_publisher *publisher);
 
-/** How often an insisting request had to be repeated. Any thread. */
-uint64_t wr_publisher_repeats(const struct wr_publisher *publisher);
+/** Any thread. */
+struct wr_publisher_state wr_publisher_state(const struct wr_publisher *publisher);
 
 /** Waits until nothing is open, at most `timeout_us`, ends the thread, and answers what is left
- * with CLOSED (UNKNOWN when it was sent). */
-void wr_publisher_stop(struct wr_publisher *publisher, int64_t timeout_us);
+ * with CLOSED (UNKNOWN when it was sent). False: an opening of a connection still hangs, and what the
+ * publisher borrows must stay. */
+bool wr_publisher_stop(struct wr_publisher *publisher, int64_t timeout_us);
 
-/** Frees; stops first if need be. NULL is fine. */
-void wr_publisher_free(struct wr_publisher *publisher);
+/** Frees; stops first if need be. NULL is fine. False as wr_publisher_stop. */
+bool wr_publisher_free(struct wr_publisher *publisher);
 
 #endif

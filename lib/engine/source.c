@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: types are looked up once a delivery, by halving a sorted array: no hash, no allocation,
-// and a thousand types cost ten comparisons.
+// and a thousand types cost ten comparisons. A channel that is opened gets a new epoch, and every
+// delivery on it carries that number: so a job that comes home late is recognised by one comparison.
 #include "engine/source.h"
 
 #include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
 
 static int compare(struct wr_slice a, struct wr_slice b)
 {
@@ -44,4 +48,65 @@ struct wr_lane *wr_source_lane(const struct wr_source *source, struct wr_slice t
         }
     }
     return NULL;
+}
+
+/* --- at the broker --- */
+
+static warren_status open_channel(struct wr_source *source, struct wr_broker *broker,
+                                  uint32_t epoch, warren_error *err)
+{
+    warren_status rc = wr_broker_channel_open(broker, source->channel, false, err);
+    if (rc) {
+        return rc;
+    }
+    if (wr_acks_init(&source->acks, source->prefetch)) {
+        (void)wr_broker_channel_close(broker, source->channel, NULL);
+        return wr_no_memory(err);
+    }
+    source->state = WR_SOURCE_IDLE;
+    atomic_store(&source->epoch, epoch);
+    return wr_broker_prefetch(broker, source->channel, source->prefetch, err);
+}
+
+warren_status wr_source_open(struct wr_source *source, struct wr_broker *broker, uint32_t epoch,
+                             int64_t now_us, warren_error *err)
+{
+    warren_status rc = WARREN_OK;
+    if (source->state == WR_SOURCE_CLOSED) {
+        rc = open_channel(source, broker, epoch, err);
+    }
+    rc = rc ? rc : wr_broker_consume(broker, source->channel, source->name, source->name, err);
+    if (rc) {
+        wr_source_forget(source);
+        return rc;
+    }
+    source->state = WR_SOURCE_CONSUMING;
+    source->opened_us = now_us;
+    source->full_us = now_us;
+    source->heard_us = now_us;
+    source->is_suspected = false;
+    source->failures = 0;
+    wr_log(WR_DEBUG, "source.open", "queue=%s prefetch=%d", source->name, source->prefetch);
+    return WARREN_OK;
+}
+
+void wr_source_forget(struct wr_source *source)
+{
+    wr_acks_done(&source->acks);
+    atomic_store(&source->epoch, 0);
+    source->state = WR_SOURCE_CLOSED;
+}
+
+void wr_source_note_delivery(struct wr_source *source, int64_t now_us)
+{
+    source->heard_us = now_us;
+    source->is_suspected = false;
+    if (!wr_source_has_room(source)) {
+        source->full_us = now_us;
+    }
+}
+
+bool wr_source_has_room(const struct wr_source *source)
+{
+    return wr_acks_open(&source->acks) < source->prefetch;
 }

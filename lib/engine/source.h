@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A source: one queue at the broker that the consumer takes from, with its channel, its ack window
- * and the lanes that its jobs go to. Threads: set before the start; then owned by the consumer
- * thread.
+ * and the lanes that its jobs go to. A source comes and goes by itself: its queue may be deleted and
+ * its channel closed while all others go on.
+ *
+ * Threads: set before the start; then owned by the consumer thread, but for `epoch`, which any
+ * thread may read.
  */
 #ifndef WR_ENGINE_SOURCE_H
 #define WR_ENGINE_SOURCE_H
 
+#include <stdatomic.h>
+
 #include "engine/acks.h"
 #include "engine/lane.h"
+#include "io/broker.h"
 #include "model/job.h"
+
+enum wr_source_state {
+    WR_SOURCE_CLOSED, /* no channel */
+    WR_SOURCE_IDLE,   /* a channel, but the broker sends nothing: what it sent can be settled */
+    WR_SOURCE_CONSUMING
+};
 
 struct wr_source {
     char *name;     /* of the queue at the broker; also the consumer's tag */
@@ -20,8 +32,18 @@ struct wr_source {
     struct wr_lane *
         *lanes; /* of the configured queue, sorted by type; shared with its other sources */
     size_t lane_count;
+
+    enum wr_source_state state;
     struct wr_acks acks;
-    bool is_consuming;
+    _Atomic uint32_t epoch; /* of the channel, unlike any other: a job from another one is stale;
+                               0: no channel */
+    int failures;           /* tries in a row that did not get it to consume */
+    int64_t next_try_us;
+    int64_t opened_us; /* when it began to consume */
+    int64_t full_us;   /* when its window last had no room */
+    int64_t heard_us;  /* when a delivery last came, or it began to consume */
+    bool is_suspected; /* jobs were ready at the last look, and none has come since */
+    bool has_hinted;   /* about the broker's consumer timeout */
 };
 
 /** The lane of a type, NULL when the queue doesn't know it. */
@@ -29,5 +51,19 @@ struct wr_lane *wr_source_lane(const struct wr_source *source, struct wr_slice t
 
 /** Sorts lanes for wr_source_lane. */
 void wr_source_sort(struct wr_lane **lanes, size_t count);
+
+/** Opens its channel if need be, as that epoch, and consumes. NOT_FOUND, REFUSED …: the broker has
+ * closed the channel over it, and so the source is closed. */
+warren_status wr_source_open(struct wr_source *source, struct wr_broker *broker, uint32_t epoch,
+                             int64_t now_us, warren_error *err);
+
+/** Forgets its channel, which is gone: what it delivered is stale. */
+void wr_source_forget(struct wr_source *source);
+
+/** A delivery has come and stands in the window. */
+void wr_source_note_delivery(struct wr_source *source, int64_t now_us);
+
+/** Whether the broker could send it something now: its window has room. */
+bool wr_source_has_room(const struct wr_source *source);
 
 #endif

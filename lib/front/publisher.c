@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/thread.h"
+#include "engine/watchdog.h"
 #include "model/parcel.h"
 
 struct warren_publisher {
@@ -23,6 +24,8 @@ struct warren_publisher {
     const struct wr_clock *clock;
     struct wr_settings *own_settings; /* of one that was opened on its own */
     bool is_own;
+    struct wr_watch watch; /* of one that was opened on its own: over its connection */
+    struct wr_watchdog *dog;
     void (*pump)(void *user); /* NULL: the engine has a thread */
     void *pump_user;
     pthread_mutex_t lock;
@@ -255,46 +258,67 @@ void wr_front_publisher_free(warren_publisher *publisher)
     }
 }
 
-static warren_status open_own(warren_publisher **out, struct wr_settings *settings,
-                              warren_error *err)
+/* The engine's half of one that stands on its own. */
+static warren_status start_own(warren_publisher *own, warren_error *err)
 {
     static const char name[] = "warren publisher";
-    struct wr_broker_options broker_options = { .settings = &settings->broker, .name = name };
-    struct wr_publisher_options options = { .settings = settings, .name = name };
+    const struct wr_settings *settings = own->own_settings;
+    struct wr_broker_options broker_options = { .settings = &settings->broker,
+                                                .name = name,
+                                                .watch = &own->watch };
+    struct wr_publisher_options options = { .settings = settings,
+                                            .name = name,
+                                            .watch = &own->watch };
     struct wr_broker *broker = NULL;
-    struct wr_publisher *publisher = NULL;
     warren_status rc = wr_broker_open(&broker, &broker_options, err);
+    wr_watch_end(&own->watch);
     if (rc) {
         return rc;
     }
-    rc = wr_publisher_new(&publisher, &options, broker, err);
+    rc = wr_publisher_new(&own->publisher, &options, broker, err);
     if (rc) {
         wr_broker_close(broker);
         return rc;
     }
-    rc = wr_publisher_start(publisher, err);
-    rc = rc ? rc : wr_front_publisher_new(out, publisher, settings, NULL, err);
-    if (rc) {
-        wr_publisher_free(publisher);
-        return rc;
+    struct wr_watch *const watches[] = { &own->watch };
+    rc = wr_watchdog_new(&own->dog, watches, 1, err);
+    return rc ? rc : wr_publisher_start(own->publisher, err);
+}
+
+/* What hangs in a call that can't be cut keeps what it uses. */
+static void free_own(warren_publisher *own, int64_t timeout_us)
+{
+    struct wr_settings *settings = own->own_settings;
+    bool is_free = !own->publisher || wr_publisher_stop(own->publisher, timeout_us);
+    (void)wr_publisher_free(own->publisher);
+    wr_watchdog_free(own->dog);
+    if (is_free) {
+        wr_watch_done(&own->watch);
+        wr_settings_free(settings);
+        wr_front_publisher_free(own);
     }
-    (*out)->own_settings = settings;
-    (*out)->is_own = true;
-    return WARREN_OK;
 }
 
 warren_status warren_publisher_open(warren_publisher **out, const char *config, warren_error *err)
 {
     struct wr_settings *settings = NULL;
+    warren_publisher *own = NULL;
     warren_status rc = wr_settings_load(&settings, config, NULL, err);
-    if (rc) {
-        return rc;
-    }
-    rc = open_own(out, settings, err);
+    rc = rc ? rc : wr_front_publisher_new(&own, NULL, settings, NULL, err);
     if (rc) {
         wr_settings_free(settings);
+        return rc;
     }
-    return rc;
+    own->own_settings = settings;
+    own->is_own = true;
+    wr_watch_init(&own->watch, "publisher");
+    rc = start_own(own, err);
+    if (rc) {
+        free_own(own, 0);
+        return rc;
+    }
+    *out = own;
+    return WARREN_OK;
 }
 
 void warren_publisher_close(warren_publisher *publisher)
@@ -302,11 +326,7 @@ void warren_publisher_close(warren_publisher *publisher)
     if (!publisher || !publisher->is_own) {
         return;
     }
-    struct wr_settings *settings = publisher->own_settings;
-    wr_publisher_stop(publisher->publisher, settings->publish_timeout_ms * WR_US_PER_MS);
-    wr_publisher_free(publisher->publisher);
-    wr_front_publisher_free(publisher);
-    wr_settings_free(settings);
+    free_own(publisher, publisher->settings->publish_timeout_ms * WR_US_PER_MS);
 }
 
 void warren_make_id(char out[37])

@@ -16,7 +16,10 @@ static void read_parts(const warren *w, warren_stats_data *out)
     out->lane_waits = pool.lane_waits;
     out->draining = atomic_load(wr_pool_drains(w->pool));
     out->ready = wr_consumer_is_ready(w->consumer);
-    out->forward_retries = wr_publisher_repeats(w->publisher);
+    struct wr_publisher_state publisher = wr_publisher_state(w->publisher);
+    out->forward_retries = publisher.repeats;
+    out->publish_connections = publisher.connections;
+    out->blocked = publisher.is_blocked;
 }
 
 void wr_worker_show(warren *w)
@@ -47,6 +50,7 @@ static void look_at_parts(const warren *w, warren_stats_data *out)
     out->overruns = w->last.overruns;
     out->lane_waits = w->last.lane_waits;
     out->forward_retries = w->last.forward_retries;
+    out->publish_connections = w->last.publish_connections;
 }
 
 void warren_stats(const warren *w, warren_stats_data *out)
@@ -64,6 +68,10 @@ void warren_stats(const warren *w, warren_stats_data *out)
                                 .connections = wr_counted(&counters->connections),
                                 .crashes = wr_counted(&counters->crashes),
                                 .interrupts = wr_counted(&counters->interrupts),
+                                .cancels = wr_counted(&counters->cancels),
+                                .channel_losses = wr_counted(&counters->channel_losses),
+                                .silences = wr_counted(&counters->silences),
+                                .late = wr_counted(&counters->late),
                                 .in_flight = (uint32_t)wr_counted(&counters->in_flight) };
     look_at_parts(w, &stats);
     size_t size = out->size < sizeof stats ? out->size : sizeof stats;

@@ -10,6 +10,7 @@
 
 #include "engine/consumer.h"
 #include "engine/roster.h"
+#include "engine/watchdog.h"
 #include "front/publisher.h"
 #include "io/plugin.h"
 #include "model/topology.h"
@@ -22,7 +23,8 @@ struct warren {
     enum wr_worker_state state;
     const struct wr_clock *clock; /* NULL: the machine's */
     bool is_stepped;              /* no threads: front/testing.c steps the parts */
-    bool is_abandoned;            /* a handler still runs: nothing may be freed */
+    bool is_abandoned;            /* a handler, or a call that can't be cut, still runs: nothing may
+                                     be freed */
     /* Told of each message that is confirmed, retries aside; may be NULL. */
     void (*confirmed)(void *user, const struct wr_message *message);
     void *confirmed_user;
@@ -35,6 +37,9 @@ struct warren {
     struct wr_topology *topology;
     struct wr_counters counters;
     struct wr_charge *charge; /* NULL: none wanted, or none possible */
+    struct wr_watch consumer_watch;
+    struct wr_watch publisher_watch;
+    struct wr_watchdog *dog; /* over both; NULL when stepped */
     struct wr_publisher *publisher;
     struct warren_publisher *front; /* the public face of `publisher` */
     struct wr_consumer *consumer;

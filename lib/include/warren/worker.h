@@ -29,7 +29,7 @@ typedef struct warren warren;
 /** What a worker has done so far. Read with warren_stats; later versions append members. */
 typedef struct warren_stats_data {
     size_t size;          /**< set it to sizeof(warren_stats_data) before the call */
-    bool ready;           /**< every queue is being consumed, and no drain has begun */
+    bool ready;           /**< every queue is being consumed now, and no drain has begun */
     bool draining;        /**< a drain has begun */
     uint64_t received;    /**< deliveries taken from the broker */
     uint64_t redelivered; /**< of them, ones that the broker had delivered before */
@@ -50,6 +50,13 @@ typedef struct warren_stats_data {
     uint64_t crashes;    /**< runs that ended with their process, found in its ledger (state_dir) by
                             this worker; of all workers of a folder one finds each */
     uint64_t interrupts; /**< likewise: runs that were cut off by a drain or a neighbour's crash */
+    uint64_t publish_connections; /**< times the publishing connection was made */
+    uint64_t cancels;             /**< consumers that the broker ended, such as with their queue */
+    uint64_t channel_losses;      /**< consuming channels that the broker closed */
+    uint64_t silences;            /**< consumers that the broker had forgotten */
+    uint64_t
+        late; /**< jobs that came home 20 s or more after they were due, though this worker stood ready */
+    bool blocked; /**< the broker takes no publishes now (an alarm) */
 } warren_stats_data;
 
 /**
