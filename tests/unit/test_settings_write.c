@@ -160,8 +160,7 @@ static char *shipped(const char *name)
 {
     char path[512];
     struct wr_text text = { 0 };
-    const char *tests = strstr(__FILE__, "tests/unit/");
-    (void)snprintf(path, sizeof path, "%.*sconfig/%s", (int)(tests - __FILE__), __FILE__, name);
+    (void)snprintf(path, sizeof path, "%s/config/%s", WARREN_SOURCE_DIR, name);
     FILE *file = fopen(path, "r");
     for (int c; file && (c = fgetc(file)) != EOF;) {
         char byte = (char)c;
