@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "io/broker_amqp_state.h"
+#include "model/job_key.h"
 #include "model/letter.h"
 #include "model/parcel.h"
 #include "model/strip.h"
@@ -153,6 +154,9 @@ static void run(struct wr_message *message, unsigned options)
     MUST(job);
     check_condemned(job);
     use_public_view(job);
+    struct wr_job_key key;
+    wr_job_key_make(&key, job);
+    MUST(wr_job_key_is_whole(&key) && wr_job_key_equals(&key, &key) && wr_job_key_hash(&key));
     const char *text = job->text ? job->text : "smtp: gone";
     forward(job, WR_FORWARD_DEAD, text);
     forward(job, WR_FORWARD_RETRY, text);
