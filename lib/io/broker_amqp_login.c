@@ -57,12 +57,35 @@ static amqp_rpc_reply_t send_login(amqp_connection_state_t connection,
     capabilities->value.value.table = (amqp_table_t){ sizeof can / sizeof can[0], can };
     amqp_table_t properties = { sizeof about / sizeof about[0], about };
     int heartbeat_s = (int)((plan->heartbeat_ms + 999) / 1000);
+    if (plan->settings->login_external) {
+        /* The broker takes the user from the certificate; the library wants some name. */
+        return amqp_login_with_properties(connection, plan->uri.vhost, WR_CHANNELS_MOST,
+                                          WR_FRAME_BYTES, heartbeat_s, &properties,
+                                          AMQP_SASL_METHOD_EXTERNAL, plan->user);
+    }
     return amqp_login_with_properties(connection, plan->uri.vhost, WR_CHANNELS_MOST, WR_FRAME_BYTES,
                                       heartbeat_s, &properties, AMQP_SASL_METHOD_PLAIN, plan->user,
                                       plan->password);
 }
 
 /* --- failures --- */
+
+static warren_status explain_login(const struct refusal *refusal, warren_error *err)
+{
+    return wr_fail(err, WARREN_REFUSED,
+                   "RabbitMQ at %s refuses the login by certificate: it has no user with the name "
+                   "that stands in %s. Make one without a password (rabbitmqctl add_user, then "
+                   "clear_password), or set broker.login = \"plain\"",
+                   refusal->where, refusal->plan->cert_file ? refusal->plan->cert_file : "it");
+}
+
+/* Whom the broker refused: "… refused for user 'joe'". By certificate it alone knows the name. */
+static void read_user(const struct refusal *refusal, char *out, size_t size)
+{
+    const char *from = strstr(refusal->words, "refused for user '");
+    const char *name = from ? from + strlen("refused for user '") : refusal->plan->user;
+    (void)snprintf(out, size, "%.*s", from ? (int)strcspn(name, "'") : (int)strlen(name), name);
+}
 
 static warren_status explain_password(const struct refusal *refusal, warren_error *err)
 {
@@ -79,7 +102,8 @@ static warren_status explain_password(const struct refusal *refusal, warren_erro
 static warren_status explain_vhost(const struct refusal *refusal, warren_error *err)
 {
     const char *vhost = refusal->plan->uri.vhost;
-    const char *user = refusal->plan->user;
+    char user[256];
+    read_user(refusal, user, sizeof user);
     if (strstr(refusal->words, "limit")) {
         return wr_fail(err, WARREN_UNREACHABLE, "RabbitMQ at %s takes no more connections: %s",
                        refusal->where, refusal->words);
@@ -110,7 +134,8 @@ static warren_status explain_refusal(const struct refusal *refusal, warren_error
 {
     switch (refusal->code) {
     case AMQP_ACCESS_REFUSED:
-        return explain_password(refusal, err);
+        return refusal->plan->settings->login_external ? explain_login(refusal, err)
+                                                       : explain_password(refusal, err);
     case AMQP_NOT_ALLOWED:
     case AMQP_INVALID_PATH:
         return explain_vhost(refusal, err);
@@ -160,8 +185,11 @@ static warren_status explain_library(int status, const struct refusal *refusal, 
             refusal->where, is_tls ? "" : ", or one with TLS (amqps://, 5671 as a rule)");
     case AMQP_STATUS_BROKER_UNSUPPORTED_SASL_METHOD:
         return wr_fail(err, WARREN_REFUSED,
-                       "RabbitMQ at %s does not take user names and passwords "
-                       "(SASL PLAIN is not among its auth_mechanisms)",
+                       refusal->plan->settings->login_external
+                           ? "RabbitMQ at %s takes no login by certificate: enable its plugin "
+                             "rabbitmq_auth_mechanism_ssl and add EXTERNAL to its auth_mechanisms"
+                           : "RabbitMQ at %s does not take user names and passwords "
+                             "(SASL PLAIN is not among its auth_mechanisms)",
                        refusal->where);
     case AMQP_STATUS_NO_MEMORY:
         return wr_no_memory(err);

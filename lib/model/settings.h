@@ -44,6 +44,7 @@ struct wr_broker_settings {
     int64_t connect_timeout_ms;
     int64_t connect_wait_ms; /* how long a worker goes on trying at start */
     int64_t rpc_timeout_ms;
+    bool login_external;  /* login = "external": the client certificate is the login */
     bool allow_plaintext; /* a password without TLS to a host that isn't loopback */
     struct wr_tls_settings tls;
 };

@@ -250,6 +250,23 @@ static void check_twins(struct wr_reader *reader, config_setting_t *root)
     }
 }
 
+static void check_login(struct wr_reader *reader, config_setting_t *root)
+{
+    const struct wr_broker_settings *broker = &reader->settings->broker;
+    struct wr_place place = place_of(reader, root, "broker.login");
+    if (!broker->login_external || !broker->url) {
+        return;
+    }
+    if (!begins(broker->url, "amqps://")) {
+        wr_problem_error(reader->problems, &place,
+                         "external is by certificate, so broker.url must begin with amqps://");
+    }
+    if (!broker->tls.cert_file && !strstr(broker->url, "certfile=")) {
+        wr_problem_error(reader->problems, &place,
+                         "external is by certificate: it needs broker.tls.cert_file and key_file");
+    }
+}
+
 /* A password that stands in the file itself. */
 static bool is_inline_secret(const char *raw, bool is_url)
 {
@@ -310,6 +327,7 @@ void wr_settings_check_main(struct wr_reader *reader, config_setting_t *root)
     }
     check_url(reader, root);
     check_twins(reader, root);
+    check_login(reader, root);
     note_open_secrets(reader, root);
     note_dangers(reader, root);
 }

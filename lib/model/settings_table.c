@@ -69,6 +69,11 @@ static const struct wr_option options[] = {
       "changed "
       "without a restart.",
       false, IN_SETTINGS(broker.password_file) },
+    { "broker.login", WR_OPTION_CHOICE, "plain", NULL, NULL, "plain|external",
+      "How to log in: plain is user and password; external is the certificate of tls.cert_file, "
+      "which "
+      "names the user. The broker needs the plugin rabbitmq_auth_mechanism_ssl for it.",
+      false, IN_SETTINGS(broker.login_external) },
     { "broker.management_url", WR_OPTION_STRING, "", NULL, NULL, NULL,
       "The management API, such as http://localhost:15672; empty: none. `topology plan` uses it to "
       "find bindings that are no longer asked for.",

@@ -184,6 +184,14 @@ void live_own_broker_with(const char *settings)
     free(broker("start", "--tls", "--management", NULL));
 }
 
+char *live_file(const char *name)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", folder(), name) < 0)
+        give_up("out of memory");
+    return path;
+}
+
 static void need_vhost(void)
 {
     if (live.has_vhost)

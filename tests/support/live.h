@@ -20,6 +20,9 @@ void live_own_broker(void);
 /** The same, with these lines more in its rabbitmq.conf. */
 void live_own_broker_with(const char *settings);
 
+/** A file of the broker in use, by its path in its folder: "tls/ca-key.pem". The caller frees it. */
+char *live_file(const char *name);
+
 /** The AMQP URL of this process's vhost, made at the first call. Borrowed, valid until exit. */
 const char *live_url(void);
 

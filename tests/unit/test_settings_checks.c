@@ -247,6 +247,20 @@ static void a_broker_section_that_cannot_work_is_refused(void)
     CU_ASSERT_PTR_NULL(strstr(said, "hidden"));
 }
 
+static void a_login_by_certificate_needs_tls_and_a_certificate(void)
+{
+    const char *said =
+        folder_complaints("broker: { url = \"amqp://h\";\nlogin = \"external\"; };", NULL);
+    CU_ASSERT(has_line(said, "warren.cfg:2: broker.login: external is by certificate, so "
+                             "broker.url must begin with amqps://"));
+    CU_ASSERT(has_line(said, "warren.cfg:2: broker.login: external is by certificate: it needs "
+                             "broker.tls.cert_file and key_file"));
+    said = folder_complaints("broker: { url = \"amqps://h?certfile=c&keyfile=k\"; login = "
+                             "\"external\"; };",
+                             NULL);
+    CU_ASSERT_PTR_NULL(strstr(said, "broker.login"));
+}
+
 static void settings_that_hurt_are_noted_and_start_anyway(void)
 {
     folder_make();
@@ -303,6 +317,7 @@ int main(void)
     CU_ADD_TEST(suite, a_type_may_leave_the_list_of_its_queue);
     CU_ADD_TEST(suite, isolated_types_keep_their_threads);
     CU_ADD_TEST(suite, a_broker_section_that_cannot_work_is_refused);
+    CU_ADD_TEST(suite, a_login_by_certificate_needs_tls_and_a_certificate);
     CU_ADD_TEST(suite, settings_that_hurt_are_noted_and_start_anyway);
     CU_ADD_TEST(suite, ten_thousand_types_are_read_and_one_more_is_refused);
     CU_basic_run_tests();

@@ -20,7 +20,7 @@ static const char odd[] =
     "namespace = \"sh-op\"; topology = \"check\"; threads = 77; drain_timeout = \"1500ms\";\n"
     "state_dir = \"/s\"; plugins = [\"/lib/a b.so\", \"/c\\\"d.so\"];\n"
     "broker: { url = \"amqps://a,b:2/v\"; user = \"u\\\\\\n$${env:HOME}\"; password_file = "
-    "\"/pw\";\n"
+    "\"/pw\"; login = \"external\";\n"
     "  management_url = \"https://m\"; connection_name = \"caf\xC3\xA9 $$5\"; heartbeat = \"6s\";\n"
     "  connect_timeout = \"7s\"; connect_wait = \"0s\"; rpc_timeout = \"8s\"; allow_plaintext = "
     "true;\n"
@@ -53,6 +53,7 @@ static void effective_settings_load_again_to_the_same(void)
     CU_ASSERT_STRING_EQUAL(second->plugins[1], "/c\"d.so");
     CU_ASSERT_STRING_EQUAL(second->state_dir, "/s");
     CU_ASSERT_EQUAL(second->queues[0].max_crashes, 4);
+    CU_ASSERT(second->broker.login_external);
     CU_ASSERT(second->topology_check && second->threads == 77 && second->headers_bytes == 2000);
     CU_ASSERT_EQUAL(second->delay_max_ms, 388 * 86400 * INT64_C(1000));
     CU_ASSERT_EQUAL(
