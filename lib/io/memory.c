@@ -185,3 +185,34 @@ void wr_memory_limit(struct wr_memory *server, size_t messages)
     WR_SCOPED_LOCK(&server->lock);
     server->messages_most = messages;
 }
+
+/* The first channel that consumes from the queue; NULL: none. */
+static struct wr_memory_channel *consuming(struct wr_memory *server, const char *queue)
+{
+    const struct wr_memory_queue *found = find(server, queue);
+    return found && found->consumers ? found->consumers->channel : NULL;
+}
+
+void wr_memory_forget_consumers(struct wr_memory *server, const char *queue)
+{
+    WR_SCOPED_LOCK(&server->lock);
+    wr_memory_server_enter(server);
+    struct wr_memory_channel *channel;
+    while ((channel = consuming(server, queue))) {
+        (void)wr_memory_queue_end_consumers(find(server, queue), channel, NULL);
+    }
+}
+
+void wr_memory_close_consumers(struct wr_memory *server, const char *queue)
+{
+    WR_SCOPED_LOCK(&server->lock);
+    wr_memory_server_enter(server);
+    struct wr_memory_channel *channel;
+    while ((channel = consuming(server, queue))) {
+        (void)wr_memory_refuse(&channel->refusal, 406,
+                               "PRECONDITION_FAILED - delivery acknowledgement on channel %d timed "
+                               "out",
+                               channel->number);
+        wr_memory_session_refuse(WR_OF(channel->inbox, struct wr_memory_session, inbox), channel);
+    }
+}

@@ -91,6 +91,12 @@ void wr_memory_drop_confirms(struct wr_memory *server, unsigned count);
 /** Blocked: publishes wait until it is taken back; connections are told of both. */
 void wr_memory_block(struct wr_memory *server, bool block);
 
+/** Forgets the consumers of a queue without telling them, as a broker can after a change of leader. */
+void wr_memory_forget_consumers(struct wr_memory *server, const char *queue);
+
+/** Closes the channels that consume from a queue, as over a delivery that was not settled in time. */
+void wr_memory_close_consumers(struct wr_memory *server, const char *queue);
+
 /** How many messages it holds at most (2 million at first); publishes above that are nacked. */
 void wr_memory_limit(struct wr_memory *server, size_t messages);
 
