@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT
+// Nobody waits longer than he wants: a broker that takes connections and says nothing, and one that
+// freezes in the middle of the work.
+#include <CUnit/Basic.h>
+#include <CUnit/CUnit.h>
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "crew.h"
+#include "live.h"
+#include "proxy.h"
+
+static const char queue_text[] =
+    "queue: { name = \"stuck\"; jobs: ( { type = \"nap\"; concurrency = 2; } ); };";
+
+/* --- a peer that says nothing --- */
+
+/* Listens on a free port and never takes anything out; returns the descriptor. */
+static int listen_in_silence(int *out_port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&address, size), 0);
+    CU_ASSERT_EQUAL_FATAL(listen(fd, 16), 0);
+    CU_ASSERT_EQUAL_FATAL(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *out_port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void run_child(const char *config)
+{
+    warren *w = NULL;
+    warren_error err = { .status = WARREN_OK };
+    warren_status rc = warren_open(&w, config, &err);
+    rc = rc ? rc : warren_handle(w, "nap", crew_accept, NULL, &err);
+    rc = rc ? rc : warren_run(w, &err);
+    if (rc) {
+        (void)fprintf(stderr, "child: %s\n", err.text);
+    }
+    warren_close(w);
+    _exit(warren_exit_code(rc));
+}
+
+static bool has_caller(void *user)
+{
+    char line[256];
+    bool is_there = false;
+    FILE *file = fopen("/proc/net/tcp", "r");
+    while (file && fgets(line, sizeof line, file)) {
+        unsigned remote = 0;
+        is_there = (sscanf(line, "%*d: %*x:%*x %*x:%x", &remote) == 1 &&
+                    remote == (unsigned)*(int *)user) ||
+                   is_there;
+    }
+    (void)fclose(file);
+    return is_there;
+}
+
+static void end_while_it_waits_for(const char *scheme)
+{
+    int port;
+    int fd = listen_in_silence(&port);
+    char broker[200];
+    (void)snprintf(broker, sizeof broker, "url = \"%s://127.0.0.1:%d\";", scheme, port);
+    char *config = crew_config_at(broker, "", queue_text);
+    (void)fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        run_child(config);
+    }
+    CU_ASSERT(live_wait(has_caller, &port, 10000));
+    int64_t asked_us = crew_now_us();
+    int status = -1;
+    (void)kill(pid, SIGTERM);
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CU_ASSERT(crew_now_us() - asked_us < 2000000);
+    (void)close(fd);
+    free(config);
+}
+
+static void a_signal_ends_a_login_that_is_not_answered(void)
+{
+    end_while_it_waits_for("amqp");
+}
+
+static void a_signal_ends_a_handshake_that_is_not_answered(void)
+{
+    end_while_it_waits_for("amqps");
+}
+
+/* --- a broker that freezes --- */
+
+static struct proxy *proxy;
+
+static char *config_through_proxy(const char *main_text)
+{
+    proxy = proxy_open(proxy_port_of(live_url()));
+    char *url = proxy_url(proxy, live_url());
+    char broker[600];
+    (void)snprintf(broker, sizeof broker, "url = \"%s\"; heartbeat = \"5s\";", url);
+    free(url);
+    return crew_config_at(broker, main_text, queue_text);
+}
+
+static atomic_bool may_end;
+
+static bool is_released(void *user)
+{
+    return atomic_load((atomic_bool *)user);
+}
+
+static warren_verdict wait_for_release(warren_job *job, void *user)
+{
+    (void)user;
+    size_t run = crew_note(job);
+    (void)live_wait(is_released, &may_end, 60000);
+    crew_note_end(run);
+    return WARREN_DONE;
+}
+
+static bool is_ready(void *user)
+{
+    warren_stats_data stats = { .size = sizeof stats };
+    warren_stats(user, &stats);
+    return stats.ready;
+}
+
+static warren *start_worker(const char *config, warren_handler *handler)
+{
+    warren *w = crew_open(config);
+    CU_ASSERT_EQUAL_FATAL(warren_handle(w, "nap", handler, NULL, NULL), WARREN_OK);
+    crew_start(w);
+    return w;
+}
+
+static void a_publish_into_a_frozen_broker_ends_at_its_deadline(void)
+{
+    char *config = config_through_proxy("publish: { timeout = \"700ms\"; };");
+    warren *w = start_worker(config, crew_accept);
+    const warren_message message = { .type = "nap", .body = "{}" };
+    CU_ASSERT_EQUAL(warren_publish(warren_worker_publisher(w), &message, NULL), WARREN_OK);
+    proxy_freeze(proxy);
+    int64_t asked_us = crew_now_us();
+    warren_status rc = warren_publish(warren_worker_publisher(w), &message, NULL);
+    int64_t took_us = crew_now_us() - asked_us;
+    CU_ASSERT(rc == WARREN_UNKNOWN || rc == WARREN_TIMEOUT);
+    CU_ASSERT(took_us >= 700000);
+    CU_ASSERT(took_us < 1500000);
+    proxy_thaw(proxy);
+    CU_ASSERT(live_wait(is_ready, w, 30000));
+    CU_ASSERT_EQUAL(warren_publish(warren_worker_publisher(w), &message, NULL), WARREN_OK);
+    crew_stop(w);
+    proxy_close(proxy);
+    free(config);
+}
+
+/* Many of them, more than the socket takes. */
+static void note_answer(void *user, warren_status status, const warren_error *err)
+{
+    (void)status;
+    (void)err;
+    (void)atomic_fetch_add((atomic_int *)user, 1);
+}
+
+static bool has_all(void *user)
+{
+    return atomic_load((atomic_int *)user) == 64;
+}
+
+static void many_large_messages_into_a_frozen_broker_end_at_their_deadline(void)
+{
+    static char body[200000];
+    static atomic_int answers;
+    memset(body, ' ', sizeof body);
+    char *config = config_through_proxy("publish: { timeout = \"1s\"; };");
+    warren *w = start_worker(config, crew_accept);
+    const warren_message message = {
+        .type = "nap", .body = body, .body_size = sizeof body, .content_type = "text/plain"
+    };
+    atomic_store(&answers, 0);
+    proxy_freeze(proxy);
+    int64_t asked_us = crew_now_us();
+    for (int i = 0; i < 64; i++) {
+        CU_ASSERT_EQUAL(
+            warren_publish_async(warren_worker_publisher(w), &message, note_answer, &answers, NULL),
+            WARREN_OK);
+    }
+    CU_ASSERT(live_wait(has_all, &answers, 20000));
+    CU_ASSERT(crew_now_us() - asked_us < 14000000); /* at worst one send's rpc_timeout later */
+    proxy_thaw(proxy);
+    crew_stop(w);
+    proxy_close(proxy);
+    free(config);
+}
+
+static void stop_while_frozen(int64_t timeout_ms)
+{
+    warren_error err = { .status = WARREN_OK };
+    char *config = config_through_proxy("publish: { timeout = \"1s\"; };");
+    warren *w = start_worker(config, crew_accept);
+    const warren_message message = { .type = "nap", .body = "{}" };
+    CU_ASSERT_EQUAL(warren_publish(warren_worker_publisher(w), &message, NULL), WARREN_OK);
+    proxy_freeze(proxy);
+    int64_t asked_us = crew_now_us();
+    (void)warren_stop(w, timeout_ms, &err);
+    CU_ASSERT(crew_now_us() - asked_us < timeout_ms * 1000 + 2000000);
+    warren_close(w);
+    CU_ASSERT(crew_now_us() - asked_us < timeout_ms * 1000 + 2000000);
+    proxy_close(proxy);
+    free(config);
+}
+
+static void a_stop_of_an_idle_worker_never_waits_for_a_frozen_broker(void)
+{
+    stop_while_frozen(500);
+    stop_while_frozen(0);
+}
+
+static void a_stop_while_it_reconnects_is_quick(void)
+{
+    char *config = config_through_proxy("");
+    warren *w = start_worker(config, crew_accept);
+    proxy_freeze(proxy);
+    proxy_reset(proxy, PROXY_ALL);
+    warren_stats_data stats = { .size = sizeof stats };
+    do {
+        warren_stats(w, &stats);
+    } while (stats.ready);
+    int64_t asked_us = crew_now_us();
+    (void)warren_stop(w, 1000, NULL);
+    warren_close(w);
+    CU_ASSERT(crew_now_us() - asked_us < 3000000);
+    proxy_close(proxy);
+    free(config);
+}
+
+static void a_running_job_and_a_frozen_broker_end_with_the_drain(void)
+{
+    char *config = config_through_proxy("");
+    warren *w = start_worker(config, wait_for_release);
+    const warren_message message = { .type = "nap", .body = "{}" };
+    crew_forget();
+    CU_ASSERT_EQUAL(warren_publish(warren_worker_publisher(w), &message, NULL), WARREN_OK);
+    CU_ASSERT(crew_wait_runs(1, 10000));
+    proxy_freeze(proxy);
+    int64_t asked_us = crew_now_us();
+    CU_ASSERT_EQUAL(warren_stop(w, 500, NULL), WARREN_TIMEOUT);
+    CU_ASSERT(crew_now_us() - asked_us < 2500000);
+    atomic_store(&may_end, true); /* the worker is abandoned, and its handler must end before us */
+    proxy_close(proxy);
+    free(config);
+}
+
+int main(void)
+{
+    if (CU_initialize_registry()) {
+        return 1;
+    }
+    CU_pSuite suite = CU_add_suite("stuck", NULL, NULL);
+    CU_ADD_TEST(suite, a_signal_ends_a_login_that_is_not_answered);
+    CU_ADD_TEST(suite, a_signal_ends_a_handshake_that_is_not_answered);
+    CU_ADD_TEST(suite, a_publish_into_a_frozen_broker_ends_at_its_deadline);
+    CU_ADD_TEST(suite, many_large_messages_into_a_frozen_broker_end_at_their_deadline);
+    CU_ADD_TEST(suite, a_stop_of_an_idle_worker_never_waits_for_a_frozen_broker);
+    CU_ADD_TEST(suite, a_stop_while_it_reconnects_is_quick);
+    CU_ADD_TEST(suite, a_running_job_and_a_frozen_broker_end_with_the_drain);
+    CU_basic_set_mode(CU_BRM_NORMAL);
+    CU_basic_run_tests();
+    int failed = (int)CU_get_number_of_failures();
+    CU_cleanup_registry();
+    return failed ? 1 : 0;
+}
