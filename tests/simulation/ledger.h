@@ -19,6 +19,7 @@
 #ifndef TESTS_SIMULATION_LEDGER_H
 #define TESTS_SIMULATION_LEDGER_H
 
+#include "engine/source.h"
 #include "io/memory.h"
 #include "model/job.h"
 #include "scene.h"
@@ -93,9 +94,9 @@ struct ledger {
     struct run runs[LEDGER_RUNS];
     int run_count;
     struct {
-        uint32_t joins;   /* of its consumer */
-        int ends;         /* of its publisher */
-        bool has_drained; /* everything must have been settled */
+        const struct wr_source *sources; /* while it lives: whose channels have which epoch */
+        int ends;                        /* of its publisher's connections */
+        bool has_drained;                /* everything must have been settled */
     } workers[LEDGER_WORKERS];
     bool has_faults; /* something was made to fail by now */
     char failure[600];

@@ -13,7 +13,7 @@
 #define DEAD_EXCHANGE "warren.dead"
 #define LADDER "warren.delay."
 
-enum { TOPOLOGY_CHANNEL = 2047 };
+enum { QUESTIONS = 2046 }; /* from this channel on nothing is consumed or published */
 
 /* One message as the broker sees it, and by whom. */
 struct view {
@@ -333,9 +333,11 @@ static void take_publish(struct ledger *ledger, const struct wr_memory_sight *si
 
 static struct run *find_delivery(struct ledger *ledger, const struct view *view)
 {
+    const struct wr_source *source = ledger->workers[view->worker].sources;
+    source += source ? view->sight->channel - 1 : 0;
     for (int i = ledger->run_count - 1; i >= 0; i--) {
         struct run *run = &ledger->runs[i];
-        if (run->worker == view->worker && run->generation == ledger->workers[view->worker].joins &&
+        if (run->worker == view->worker && source && run->generation == source->epoch &&
             run->channel == view->sight->channel && run->tag == view->sight->tag) {
             return run;
         }
@@ -410,9 +412,7 @@ static void take_connection(struct ledger *ledger, const struct wr_memory_sight 
     bool joins = sight->kind == WR_MEMORY_JOINED;
     (void)sscanf(sight->connection, "%d%c", &worker, &role);
     chronicle_note("broker %s %s", joins ? "greets" : "misses", sight->connection);
-    if (role == 'c' && joins) {
-        ledger->workers[worker].joins++;
-    } else if (role == 'p' && !joins) {
+    if (role == 'p' && !joins) {
         ledger->workers[worker].ends++;
     }
 }
@@ -432,8 +432,8 @@ void ledger_watch(void *user, const struct wr_memory_sight *sight)
     case WR_MEMORY_RETURNED:
         take_settle(ledger, sight);
         return;
-    case WR_MEMORY_REFUSED: /* on the topology's channel it is an answer: there is no such thing */
-        if (sight->channel != TOPOLOGY_CHANNEL) {
+    case WR_MEMORY_REFUSED: /* of a question it is the answer: there is no such thing */
+        if (sight->channel < QUESTIONS) {
             ledger_fail(ledger, "the broker closed a channel of %s: %s", sight->connection,
                         sight->queue);
         }

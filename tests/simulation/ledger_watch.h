@@ -3,7 +3,6 @@
 #ifndef TESTS_SIMULATION_LEDGER_WATCH_H
 #define TESTS_SIMULATION_LEDGER_WATCH_H
 
-#include "engine/source.h"
 #include "ledger.h"
 
 /** The index of that state of a copy, made when there is none. */

@@ -56,6 +56,7 @@ static warren_status open_worker(struct slot *slot, warren_error *err)
     }
     rc = rc ? rc : wr_worker_start(w, NULL, err);
     if (!rc) {
+        slot->world->ledger.workers[slot->number].sources = w->roster.sources;
         wr_front_publisher_pump(w->front, pump, slot);
     }
     return rc;
@@ -104,6 +105,7 @@ void slot_crash(struct slot *slot)
 static void close_worker(struct slot *slot)
 {
     warren_close(slot->worker);
+    slot->world->ledger.workers[slot->number].sources = NULL;
     slot->worker = NULL;
     slot->mode = SLOT_FREE;
 }

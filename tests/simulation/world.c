@@ -44,9 +44,10 @@ static void pump(void *user)
 
 static void open_producer(struct world *world)
 {
-    struct wr_publisher_options options = { .settings = world->settings,
-                                            .clock = &world->clock,
-                                            .name = "0p" };
+    struct wr_publisher_options options = {
+        .settings = world->settings, .clock = &world->clock, .name = "0p", .watch = &world->watch
+    };
+    wr_watch_init(&world->watch, "producer");
     if (wr_publisher_new(&world->producer, &options, NULL, NULL) ||
         wr_front_publisher_new(&world->front, world->producer, world->settings, &world->clock,
                                NULL)) {
@@ -321,7 +322,8 @@ static void close_all(struct world *world)
     for (int i = 0; i < PROGRAM_SLOTS; i++) {
         warren_close(world->slots[i].worker);
     }
-    wr_publisher_free(world->producer);
+    (void)wr_publisher_free(world->producer);
+    wr_watch_done(&world->watch);
     wr_front_publisher_free(world->front);
     world->producer = NULL;
     world->front = NULL;

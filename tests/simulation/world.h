@@ -44,6 +44,7 @@ struct world {
     /* The producer: a publisher without a worker. */
     struct wr_settings *settings;
     struct wr_publisher *producer;
+    struct wr_watch watch; /* over it */
     struct warren_publisher *front;
     int64_t producer_due_us;
 };
