@@ -38,8 +38,10 @@ struct row {
     }
 
 extern const struct row rows_process[];
+extern const struct row rows_network[];
+extern const struct row rows_cut[];
 
 /* One line for each table above. */
-#define ROWS_ALL rows_process
+#define ROWS_ALL rows_process, rows_network, rows_cut
 
 #endif
