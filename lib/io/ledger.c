@@ -43,11 +43,16 @@ static struct wr_ledger_slot *slot_at(const struct wr_ledger *ledger, int slot)
 
 /* --- the table of modules --- */
 
-static const char *name_of(const struct dl_phdr_info *info)
+/* The program itself has no name in the list, and argv[0] may be anything. */
+static void write_name(struct wr_ledger_module *module, const char *path)
 {
-    const char *slash = strrchr(info->dlpi_name, '/');
-    const char *name = slash ? slash + 1 : info->dlpi_name;
-    return name[0] ? name : program_invocation_short_name;
+    char program[1024] = "";
+    if (!path[0] && readlink("/proc/self/exe", program, sizeof program - 1) > 0) {
+        path = program;
+    }
+    const char *slash = strrchr(path, '/');
+    path = path[0] ? path : program_invocation_short_name;
+    (void)snprintf(module->name, sizeof module->name, "%.100s", slash ? slash + 1 : path);
 }
 
 static int add_module(struct dl_phdr_info *info, size_t size, void *user)
@@ -63,7 +68,7 @@ static int add_module(struct dl_phdr_info *info, size_t size, void *user)
         module->base = info->dlpi_addr;
         module->start = info->dlpi_addr + part->p_vaddr;
         module->end = module->start + part->p_memsz;
-        (void)snprintf(module->name, sizeof module->name, "%s", name_of(info));
+        write_name(module, info->dlpi_name);
     }
     return 0;
 }

@@ -4,8 +4,6 @@
 // finds two bodies with one hash makes their crashes count together, no more.
 #include "model/job_key.h"
 
-#include <stdio.h>
-
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
     hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
@@ -27,6 +25,15 @@ static uint64_t hash_slice(uint64_t hash, struct wr_slice slice)
     return mix(mix(hash, rest), slice.size);
 }
 
+/* 16 digits and a NUL; printf would take longer than all the rest. */
+static void write_hash(char *out, uint64_t hash)
+{
+    for (int i = 0; i < 16; i++) {
+        out[i] = "0123456789abcdef"[hash >> (60 - 4 * i) & 15];
+    }
+    out[16] = '\0';
+}
+
 /* As much of a text as fits, and the hash of all of it; NULs would end it early. */
 static void write_cut(char *out, size_t size, struct wr_slice text)
 {
@@ -36,7 +43,8 @@ static void write_cut(char *out, size_t size, struct wr_slice text)
     for (size_t i = 0; i < kept; i++) {
         out[i] = text.data[i] ? text.data[i] : '?';
     }
-    (void)snprintf(out + kept, size - kept, "~%016llx", (unsigned long long)hash_slice(0, text));
+    out[kept] = '~';
+    write_hash(out + kept + 1, hash_slice(0, text));
 }
 
 static void write_text(char *out, size_t size, struct wr_slice text)
@@ -56,8 +64,8 @@ void wr_job_key_make(struct wr_job_key *out, const struct warren_job *job)
         write_text(out->id, sizeof out->id, job->id);
         return;
     }
-    uint64_t hash = hash_slice(hash_slice(0, job->type), job->message->body);
-    (void)snprintf(out->id, sizeof out->id, "body:%016llx", (unsigned long long)hash);
+    memcpy(out->id, "body:", 5);
+    write_hash(out->id + 5, hash_slice(hash_slice(0, job->type), job->message->body));
 }
 
 bool wr_job_key_is_whole(const struct wr_job_key *key)
