@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: a plugin is other people's code in our process, so everything that can be told beforehand
-// is told: the file must not be writable by others, the block must be there, and each of its
+// is told: neither the file nor a folder above it may be writable by others, the block must be
+// there, and each of its
 // members must be what this library was built with (the manner is PostgreSQL's module magic). The
 // file is never unloaded.
 #include "io/plugin.h"
@@ -8,26 +9,64 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/file.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/file.h"
+
+static warren_status look_at(const char *path, struct stat *out, warren_error *err)
+{
+    if (stat(path, out)) {
+        return wr_fail(err, errno == ENOENT ? WARREN_NOT_FOUND : WARREN_INVALID, "plugin %s: %s",
+                       path, strerror(errno));
+    }
+    return WARREN_OK;
+}
+
+/* Whether others can put something else in the place of `entry`. Where everyone may write, as in
+ * /tmp, the sticky bit keeps them from touching what is ours or root's. */
+static bool is_replaceable(const struct stat *folder, const struct stat *entry)
+{
+    bool is_ours = entry->st_uid == geteuid() || entry->st_uid == 0;
+    return wr_file_is_writable_by_others(folder) && !(folder->st_mode & S_ISVTX && is_ours);
+}
+
+/* Every folder from the file up to the root, for each of them can be replaced with what is in it. */
+static warren_status check_folders(const char *path, struct stat entry, warren_error *err)
+{
+    char folder[PATH_MAX];
+    (void)snprintf(folder, sizeof folder, "%s", path);
+    for (char *slash; (slash = strrchr(folder, '/')) && folder[1];) {
+        struct stat facts;
+        slash[slash == folder ? 1 : 0] = '\0';
+        warren_status rc = look_at(folder, &facts, err);
+        if (rc) {
+            return rc;
+        }
+        if (is_replaceable(&facts, &entry)) {
+            return wr_fail(err, WARREN_INVALID,
+                           "plugin %s: others may write to the folder %s, and so replace it; want "
+                           "chmod go-w, or another folder",
+                           path, folder);
+        }
+        entry = facts;
+    }
+    return WARREN_OK;
+}
 
 static warren_status check_file(const char *path, warren_error *err)
 {
     struct stat facts;
-    if (stat(path, &facts)) {
-        return wr_fail(err, errno == ENOENT ? WARREN_NOT_FOUND : WARREN_INVALID, "plugin %s: %s",
-                       path, strerror(errno));
+    warren_status rc = look_at(path, &facts, err);
+    if (!rc && wr_file_is_writable_by_others(&facts)) {
+        rc = wr_fail(err, WARREN_INVALID, "plugin %s may be written by others; want chmod go-w",
+                     path);
     }
-    if (wr_file_is_writable_by_others(&facts)) {
-        return wr_fail(err, WARREN_INVALID, "plugin %s may be written by others; want chmod go-w",
-                       path);
-    }
-    return WARREN_OK;
+    return rc ? rc : check_folders(path, facts, err);
 }
 
 static warren_status check_block(const warren_plugin *info, const char *path, warren_error *err)

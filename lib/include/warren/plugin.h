@@ -8,6 +8,10 @@
  *     WARREN_PLUGIN("hello", { "greet", hello });
  *
  * Build: `cc -shared -fPIC hello.c -o hello.so $(pkg-config --cflags warren)`.
+ *
+ * Neither the file nor a folder above it may be writable by others: not by everyone, nor by a group
+ * other than the worker's own. A folder with the sticky bit, such as /tmp, is fine for a file (or
+ * folder) that belongs to the worker's user or to root.
  */
 #ifndef WARREN_PLUGIN_H
 #define WARREN_PLUGIN_H
