@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 
 /* Where a secret goes. */
 struct room {
@@ -26,6 +27,13 @@ static warren_status read_secret_file(const char *path, char *out, size_t size, 
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return wr_fail(err, WARREN_CONFIG, "can't read the secret file %s: %m", path);
+    }
+    struct stat facts;
+    if (fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) && wr_file_is_writable_by_others(&facts)) {
+        (void)close(fd);
+        return wr_fail(
+            err, WARREN_CONFIG,
+            "others may change the secret file %s, so it can't be trusted; chmod go-w it", path);
     }
     size_t length = 0;
     ssize_t got;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "model/redact.h"
 #include "model/settings_name.h"
 #include "model/settings_read.h"
@@ -293,6 +294,28 @@ static void note_open_secrets(struct wr_reader *reader, config_setting_t *root)
     }
 }
 
+/* Who else may read or change the file of a secret. One that isn't there now is looked at again when
+ * it is read. */
+static void check_secret_file(struct wr_reader *reader, config_setting_t *root, const char *path,
+                              const char *file)
+{
+    struct stat facts;
+    if (!file || stat(file, &facts) || !S_ISREG(facts.st_mode)) {
+        return;
+    }
+    struct wr_place place = place_of(reader, root, path);
+    bool is_key = strcmp(path, "broker.tls.key_file") == 0;
+    if (is_key && facts.st_mode & (S_IRWXO | S_IWGRP)) {
+        wr_problem_error(reader->problems, &place,
+                         "%s, a private key, may be read or changed by others; chmod 600 it", file);
+    } else if (wr_file_is_writable_by_others(&facts)) {
+        wr_problem_error(reader->problems, &place, "%s may be changed by others; chmod go-w it",
+                         file);
+    } else if (facts.st_mode & S_IROTH) {
+        wr_problem_note(reader->problems, &place, "everyone may read %s; chmod o-r it", file);
+    }
+}
+
 static void note_dangers(struct wr_reader *reader, config_setting_t *root)
 {
     const struct wr_broker_settings *broker = &reader->settings->broker;
@@ -329,5 +352,7 @@ void wr_settings_check_main(struct wr_reader *reader, config_setting_t *root)
     check_twins(reader, root);
     check_login(reader, root);
     note_open_secrets(reader, root);
+    check_secret_file(reader, root, "broker.password_file", settings->broker.password_file);
+    check_secret_file(reader, root, "broker.tls.key_file", settings->broker.tls.key_file);
     note_dangers(reader, root);
 }

@@ -282,6 +282,45 @@ static void settings_that_hurt_are_noted_and_start_anyway(void)
     wr_settings_free(settings);
 }
 
+/* What is said about a configuration with a file "secret" of this mode beside it. */
+static const char *secret_complaints(const char *option, mode_t mode)
+{
+    char text[256];
+    folder_make();
+    folder_write("secret", "S3cret");
+    (void)chmod("secret", mode);
+    (void)snprintf(text, sizeof text, "broker: {\n%s };\n", option);
+    folder_write("warren.cfg", text);
+    wr_settings_free(folder_load("warren.cfg"));
+    folder_remove();
+    return wr_text_string(&folder_problems);
+}
+
+static void a_password_file_is_for_its_reader_alone(void)
+{
+    const char *option = "password_file = \"secret\";";
+    CU_ASSERT_PTR_NULL(strstr(secret_complaints(option, 0600), "secret"));
+    CU_ASSERT_PTR_NULL(strstr(secret_complaints(option, 0440), "secret"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(secret_complaints(option, 0644),
+                                  "warren.cfg:2: note: broker.password_file: everyone may read /"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(secret_complaints(option, 0602), "warren.cfg:2: broker.password_file: /"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(wr_text_string(&folder_problems), "may be changed by others"));
+}
+
+static void a_private_key_that_others_may_read_is_refused(void)
+{
+    const char *option =
+        "url = \"amqps://h\"; tls: { cert_file = \"c\";\nkey_file = \"secret\"; };";
+    CU_ASSERT_PTR_NULL(strstr(secret_complaints(option, 0400), "private key"));
+    CU_ASSERT_PTR_NULL(strstr(secret_complaints(option, 0440), "private key"));
+    for (int i = 0; i < 2; i++) {
+        const char *said = secret_complaints(option, i ? 0644 : 0460);
+        CU_ASSERT_PTR_NOT_NULL(strstr(said, "warren.cfg:3: broker.tls.key_file: /"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(said, "a private key, may be read or changed by others"));
+    }
+}
+
 static void ten_thousand_types_are_read_and_one_more_is_refused(void)
 {
     for (int count = 10000; count <= 10001; count++) {
@@ -319,6 +358,8 @@ int main(void)
     CU_ADD_TEST(suite, a_broker_section_that_cannot_work_is_refused);
     CU_ADD_TEST(suite, a_login_by_certificate_needs_tls_and_a_certificate);
     CU_ADD_TEST(suite, settings_that_hurt_are_noted_and_start_anyway);
+    CU_ADD_TEST(suite, a_password_file_is_for_its_reader_alone);
+    CU_ADD_TEST(suite, a_private_key_that_others_may_read_is_refused);
     CU_ADD_TEST(suite, ten_thousand_types_are_read_and_one_more_is_refused);
     CU_basic_run_tests();
     wr_text_done(&folder_problems);
