@@ -358,7 +358,7 @@ static void take_ack(struct ledger *ledger, struct view *view)
     }
     bool has_ended = run->outcome == DONE || run->outcome == DISCARD;
     run->is_acked = true;
-    if (!run->forwards && !has_ended) {
+    if (!run->forwards && (!has_ended || has_own(run, false))) {
         borrow_forward(ledger, run);
     }
     if (run->copy != copy) {
