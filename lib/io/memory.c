@@ -141,6 +141,31 @@ void wr_memory_cut(struct wr_memory *server, const char *connection)
     cut(server, connection);
 }
 
+void wr_memory_close_channel(struct wr_memory *server, const char *connection, uint16_t channel)
+{
+    WR_SCOPED_LOCK(&server->lock);
+    wr_memory_server_enter(server);
+    for (struct wr_memory_session *at = server->sessions; at; at = at->next) {
+        struct wr_memory_channel *found = wr_memory_session_channel(at, channel);
+        if (found && !found->refusal.code && strcmp(at->name, connection) == 0) {
+            (void)wr_memory_refuse(&found->refusal, 406,
+                                   "PRECONDITION_FAILED - delivery acknowledgement on channel %u "
+                                   "timed out",
+                                   channel);
+            wr_memory_session_refuse(at, found);
+        }
+    }
+}
+
+void wr_memory_cancel(struct wr_memory *server, const char *queue)
+{
+    WR_SCOPED_LOCK(&server->lock);
+    struct wr_memory_queue *found = find(server, queue);
+    if (found) {
+        wr_memory_session_cancel(found);
+    }
+}
+
 void wr_memory_refuse_connects(struct wr_memory *server, bool refuse)
 {
     WR_SCOPED_LOCK(&server->lock);

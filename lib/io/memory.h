@@ -79,6 +79,14 @@ void wr_memory_cut_all(struct wr_memory *server);
 /** Cuts the connections of that name, as their process's crash. */
 void wr_memory_cut(struct wr_memory *server, const char *connection);
 
+/** The server closes that channel of the connections of that name, over an acknowledgement that took
+ * too long (406), as RabbitMQ's consumer_timeout does. */
+void wr_memory_close_channel(struct wr_memory *server, const char *connection, uint16_t channel);
+
+/** The server ends the consumers of a queue, which stays, as when its leader moves. What they were
+ * sent can still be settled. */
+void wr_memory_cancel(struct wr_memory *server, const char *queue);
+
 /** New connections are refused (UNREACHABLE) until taken back. */
 void wr_memory_refuse_connects(struct wr_memory *server, bool refuse);
 

@@ -417,7 +417,7 @@ static void orphan(struct wr_memory *server, const struct wr_memory_queue *queue
     }
 }
 
-void wr_memory_session_delete_queue(struct wr_memory *server, struct wr_memory_queue *queue)
+void wr_memory_session_cancel(struct wr_memory_queue *queue)
 {
     while (queue->consumers) {
         struct wr_memory_consumer *consumer = queue->consumers;
@@ -428,6 +428,11 @@ void wr_memory_session_delete_queue(struct wr_memory *server, struct wr_memory_q
         wr_memory_inbox_push(consumer->channel->inbox, &event);
         (void)wr_memory_queue_end_consumers(queue, consumer->channel, consumer->tag);
     }
+}
+
+void wr_memory_session_delete_queue(struct wr_memory *server, struct wr_memory_queue *queue)
+{
+    wr_memory_session_cancel(queue);
     orphan(server, queue);
     wr_memory_routes_remove_queue(&server->routes, queue);
     wr_memory_queue_free(queue);

@@ -64,6 +64,9 @@ void wr_memory_session_resume(struct wr_memory_session *session);
 void wr_memory_session_settle(struct wr_memory_session *session, struct wr_memory_channel *channel,
                               uint64_t tag, bool multiple, enum wr_memory_verdict verdict);
 
+/** Ends the consumers of a queue, and tells them. */
+void wr_memory_session_cancel(struct wr_memory_queue *queue);
+
 /** Deletes a queue: its consumers are told, what is out of it belongs nowhere. */
 void wr_memory_session_delete_queue(struct wr_memory *server, struct wr_memory_queue *queue);
 

@@ -98,6 +98,7 @@ struct ledger {
         int ends;                        /* of its publisher's connections */
         bool has_drained;                /* everything must have been settled */
     } workers[LEDGER_WORKERS];
+    bool closes;     /* a channel is being closed on purpose */
     bool has_faults; /* something was made to fail by now */
     char failure[600];
 };

@@ -417,6 +417,21 @@ static void take_connection(struct ledger *ledger, const struct wr_memory_sight 
     }
 }
 
+/* What a publisher sent on a closed channel it sends again, as after a lost connection. Of a question
+ * it is the answer: there is no such thing. */
+static void take_close(struct ledger *ledger, const struct wr_memory_sight *sight)
+{
+    int worker = 0;
+    char role = '\0';
+    (void)sscanf(sight->connection, "%d%c", &worker, &role);
+    chronicle_note("broker closes channel %u of %s", sight->channel, sight->connection);
+    ledger->workers[worker].ends += role == 'p';
+    if (sight->channel < QUESTIONS && !ledger->closes) {
+        ledger_fail(ledger, "the broker closed a channel of %s: %s", sight->connection,
+                    sight->queue);
+    }
+}
+
 void ledger_watch(void *user, const struct wr_memory_sight *sight)
 {
     struct ledger *ledger = user;
@@ -432,11 +447,8 @@ void ledger_watch(void *user, const struct wr_memory_sight *sight)
     case WR_MEMORY_RETURNED:
         take_settle(ledger, sight);
         return;
-    case WR_MEMORY_REFUSED: /* of a question it is the answer: there is no such thing */
-        if (sight->channel < QUESTIONS) {
-            ledger_fail(ledger, "the broker closed a channel of %s: %s", sight->connection,
-                        sight->queue);
-        }
+    case WR_MEMORY_REFUSED:
+        take_close(ledger, sight);
         return;
     }
 }

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include "scene.h"
+
 enum {
     MOOD_CUT = 1,
     MOOD_CRASH = 2,
@@ -13,7 +15,8 @@ enum {
     MOOD_REFUSE = 8,
     MOOD_PUBLISH = 16,
     MOOD_BLOCK = 32,
-    MOOD_STALL = 64
+    MOOD_STALL = 64,
+    MOOD_CLOSE = 128
 };
 
 static const struct kind {
@@ -35,6 +38,8 @@ static const struct kind {
     [STEP_CRASH] = { "crash", 4, MOOD_CRASH, 0 },
     [STEP_CUT_ALL] = { "cut all", 2, MOOD_CUT, 0 },
     [STEP_CUT_ONE] = { "cut one", 4, MOOD_CUT, 0 },
+    [STEP_CLOSE] = { "close channel", 4, MOOD_CLOSE, 0 },
+    [STEP_CANCEL] = { "cancel", 4, MOOD_CLOSE, 0 },
     [STEP_REFUSE] = { "refuse", 2, MOOD_REFUSE, 0 },
     [STEP_ACCEPT] = { "accept", 2, MOOD_REFUSE, 0 },
     [STEP_NACK] = { "nack", 3, MOOD_PUBLISH, 3 },
@@ -90,7 +95,7 @@ void program_make(struct program *program, uint64_t seed)
     uint64_t random = mix(seed, 1);
     int mood = 0;
     *program = (struct program){ .seed = seed, .scene = pick(&random, SCENES_ALL) };
-    for (int bit = MOOD_CUT; bit <= MOOD_STALL; bit *= 2) {
+    for (int bit = MOOD_CUT; bit <= MOOD_CLOSE; bit *= 2) {
         mood |= pick(&random, 3) == 0 ? bit : 0;
     }
     program->length = SHORTEST + pick(&random, PROGRAM_STEPS_MOST - SHORTEST + 1);
@@ -104,6 +109,11 @@ void program_make(struct program *program, uint64_t seed)
     }
 }
 
+const char *step_queue(const struct step *step)
+{
+    return scene_type((int)(step->random >> 8) & (SCENE_TYPES - 1))->home;
+}
+
 void step_write(const struct step *step, char *out, size_t size)
 {
     const struct kind *kind = &kinds[step->kind];
@@ -112,6 +122,11 @@ void step_write(const struct step *step, char *out, size_t size)
     } else if (step->kind == STEP_PUBLISH) {
         (void)snprintf(out, size, "%s slot=%d random=%llx", kind->name, step->slot,
                        (unsigned long long)step->random);
+    } else if (step->kind == STEP_CANCEL) {
+        (void)snprintf(out, size, "%s queue=%s", kind->name, step_queue(step));
+    } else if (step->kind == STEP_CLOSE) {
+        (void)snprintf(out, size, "%s slot=%d of=%s", kind->name, step->slot,
+                       step->random & 1 ? step_queue(step) : "publisher");
     } else if (step->kind == STEP_CUT_ONE) {
         (void)snprintf(out, size, "%s slot=%d %s", kind->name, step->slot,
                        step->random & 1 ? "consumer" : "publisher");

@@ -26,6 +26,8 @@ enum step_kind {
     STEP_CRASH,   /* a worker ends as by kill -9 */
     STEP_CUT_ALL, /* every connection */
     STEP_CUT_ONE, /* one connection of a worker */
+    STEP_CLOSE,   /* one channel of a worker, by the server */
+    STEP_CANCEL,  /* the consumers of one queue, by the server */
     STEP_REFUSE,  /* connects are refused, until accepted */
     STEP_ACCEPT,
     STEP_NACK,  /* the next publishes are not taken */
@@ -59,6 +61,9 @@ uint64_t mix(uint64_t a, uint64_t b);
 int pick(uint64_t *random, int limit);
 
 void program_make(struct program *program, uint64_t seed);
+
+/** The queue at the broker that a step is about. */
+const char *step_queue(const struct step *step);
 
 /** One step as a line without its end. */
 void step_write(const struct step *step, char *out, size_t size);

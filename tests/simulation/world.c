@@ -130,6 +130,33 @@ static void cut_one(struct world *world, const struct step *step)
     }
 }
 
+static uint16_t find_channel(const struct slot *slot, const char *queue)
+{
+    const struct wr_roster *roster = &slot->worker->roster;
+    for (size_t i = 0; i < roster->source_count; i++) {
+        if (strcmp(roster->sources[i].name, queue) == 0) {
+            return roster->sources[i].channel;
+        }
+    }
+    return 0;
+}
+
+static void close_channel(struct world *world, const struct step *step)
+{
+    const struct slot *slot = &world->slots[step->slot];
+    if (!slot_moves(slot)) {
+        return;
+    }
+    world->ledger.closes = true;
+    if (step->random & 1) {
+        wr_memory_close_channel(world->server, slot->worker->consumer_name,
+                                find_channel(slot, step_queue(step)));
+    } else {
+        wr_memory_close_channel(world->server, slot->worker->publisher_name, 1);
+    }
+    world->ledger.closes = false;
+}
+
 /* What breaks, and what is mended again. */
 static void break_something(struct world *world, const struct step *step)
 {
@@ -141,6 +168,12 @@ static void break_something(struct world *world, const struct step *step)
         return;
     case STEP_CUT_ONE:
         cut_one(world, step);
+        return;
+    case STEP_CLOSE:
+        close_channel(world, step);
+        return;
+    case STEP_CANCEL:
+        wr_memory_cancel(server, step_queue(step));
         return;
     case STEP_REFUSE:
     case STEP_ACCEPT:
