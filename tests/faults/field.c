@@ -144,9 +144,8 @@ const char *field_config(struct field *field, const struct field_config *how)
     char *folder = field_print("%s/config%zu", field->folder, inside->config_count + 1);
     char *queues = field_print("%s/queues", folder);
     char *url = url_at(how->url ? how->url : live_url(), how->port);
-    char *text =
-        field_print("queue: { name = \"work\"; type = \"%s\"; %s };\n%s\n", field->queue_type,
-                    how->queue ? how->queue : FIELD_QUEUE, how->more ? how->more : "");
+    char *text = field_print("queue: { name = \"work\"; type = \"%s\"; %s };\n", field->queue_type,
+                             how->queue ? how->queue : FIELD_QUEUE);
     if (mkdir(folder, 0700) || mkdir(queues, 0700)) {
         field_give_up(queues, strerror(errno));
     }
@@ -155,6 +154,9 @@ const char *field_config(struct field *field, const struct field_config *how)
     straight.broker = NULL;
     write_main(folder, "judge.cfg", live_url(), &straight);
     write_file(queues, "10-work.cfg", text);
+    if (how->more) {
+        write_file(queues, "20-more.cfg", how->more);
+    }
     char *path = field_print("%s/warren.cfg", folder);
     inside->configs[inside->config_count++] = path;
     free(folder);
@@ -336,6 +338,18 @@ struct drain {
     int64_t walked_us;
 };
 
+/* Whether a worker runs, or is about to be started again. */
+static bool has_worker(const struct field *field)
+{
+    for (size_t i = 0; i < field->inside->process_count; i++) {
+        const struct field_slot *slot = &field->inside->slots[i];
+        if (is_of_kind(&slot->process, "worker") && !field_is_over(&slot->process)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Cheap questions first: the broker is asked once the ledger is content, or now and then for the dead
  * letters that would make it so. */
 static bool is_drained(void *user)
@@ -357,7 +371,7 @@ static bool is_drained(void *user)
         is_content = !drain->look.waiting;
     }
     drain->walked_us = field_now_us();
-    return is_content;
+    return is_content || !has_worker(field);
 }
 
 static void end_workers(struct field *field)

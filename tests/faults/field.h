@@ -46,7 +46,7 @@ struct field_config {
     const char *broker; /* more of the group `broker`, such as "heartbeat = \"5s\";" */
     const char *main;   /* more of warren.cfg, such as "drain_timeout = \"3s\";" */
     const char *queue;  /* of the queue "work", after its name and type: NULL: FIELD_QUEUE */
-    const char *more;   /* further groups of the queue file, with an own `type` */
+    const char *more;   /* a second queue file: "queue: { name = …; type = …; … };" */
 };
 
 /** The usual queue: one type, four at once, three attempts, a second apart. */

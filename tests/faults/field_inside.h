@@ -63,6 +63,9 @@ void field_end_processes(struct field *field);
 /** Reaps what has ended, and starts again what is to be restarted. */
 void field_tend(struct field *field);
 
+/** It has ended, and is not started again. */
+bool field_is_over(const struct field_process *process);
+
 /** Makes sure that the row's broker is there: its own, if it has one. */
 void field_need_broker(struct field *field);
 

@@ -190,10 +190,15 @@ static void reap(struct field_slot *slot)
     process->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+bool field_is_over(const struct field_process *process)
+{
+    return !process->pid &&
+           (process->exit_code == 0 || process->restarts >= slot_of(process)->start.restarts_most);
+}
+
 static bool wants_restart(const struct field_slot *slot)
 {
-    return !slot->process.pid && slot->process.exit_code > 0 && slot->process.ended_us &&
-           slot->process.restarts < slot->start.restarts_most &&
+    return !slot->process.pid && !field_is_over(&slot->process) &&
            field_now_us() - slot->process.ended_us >= RESTART_PAUSE_MS * 1000;
 }
 
@@ -441,17 +446,19 @@ static bool has_gauge(void *user)
 {
     const struct wanted_gauge *wanted = user;
     int64_t value = field_gauge(wanted->worker, wanted->name);
-    return value >= wanted->least && value <= wanted->most;
+    return (value >= wanted->least && value <= wanted->most) || field_is_over(wanted->worker);
 }
 
 bool field_wait_gauge(struct field *field, struct field_process *worker, const char *name,
                       int64_t least, int64_t most, int deadline_ms)
 {
     struct wanted_gauge wanted = { worker, name, least, most };
-    bool holds = field_wait(field, has_gauge, &wanted, deadline_ms);
+    (void)field_wait(field, has_gauge, &wanted, deadline_ms);
+    int64_t value = field_gauge(worker, name);
+    bool holds = value >= least && value <= most;
     return field_expect(field, holds, "%s: gauge %s is %lld after %d ms, not %lld to %lld",
-                        worker->name, name, (long long)field_gauge(worker, name), deadline_ms,
-                        (long long)least, (long long)most);
+                        worker->name, name, (long long)value, deadline_ms, (long long)least,
+                        (long long)most);
 }
 
 struct wanted_log {

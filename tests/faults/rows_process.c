@@ -146,12 +146,12 @@ static void term_without_a_broker(struct field *field)
     (void)field_wait_count(field, BOOK_STARTED, 10, READY_MS);
     proxy_refuse(proxy, true);
     (void)proxy_reset(proxy, PROXY_ALL);
-    (void)field_wait_gauge(field, worker, "ready", 0, 0, 5000);
+    (void)field_wait_log(field, worker, "connection.failed", 1, 5000);
     field_signal(worker, SIGTERM);
     field_expect_exit(field, worker, 0, 2000);
     field_note(field, "reconnecting_end_ms=%lld", (long long)field_end_ms(worker));
     struct field_process *early = field_worker(field, &how);
-    (void)field_wait_gauge(field, early, "ready", 0, 0, READY_MS);
+    (void)field_wait_log(field, early, "connect.failed", 1, READY_MS);
     field_signal(early, SIGTERM);
     field_expect_exit(field, early, 0, 2000);
     field_note(field, "connecting_end_ms=%lld", (long long)field_end_ms(early));
