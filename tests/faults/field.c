@@ -126,8 +126,10 @@ static char *url_at(const char *url, int port)
 static void write_main(const char *folder, const char *name, const char *url,
                        const struct field_config *how)
 {
-    char *text = field_print("broker: { url = \"%s\"; %s };\n%s\n", url,
-                             how->broker ? how->broker : "", how->main ? how->main : "");
+    const char *more = how->main ? how->main : "";
+    const char *state = strstr(more, "state_dir") ? "" : "state_dir = \"../state\";";
+    char *text = field_print("broker: { url = \"%s\"; %s }; %s\n%s\n", url,
+                             how->broker ? how->broker : "", state, more);
     write_file(folder, name, text);
     free(text);
 }

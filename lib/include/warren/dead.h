@@ -35,8 +35,8 @@ typedef struct warren_dead_letter {
     const char *id;     /**< "" when it never had one */
     const char *type;   /**< "" when it said none */
     const char *queue;  /**< the configured queue it was meant for */
-    const char *reason; /**< failed, dead, bad_message, unknown_type, expired, body_too_large,
-                           broker's words, … */
+    const char *reason; /**< failed, dead, crash_loop, bad_message, unknown_type, expired,
+                           body_too_large, broker's words, … */
     const char *error;  /**< the last error's text, "" when there is none */
     int attempts;       /**< runs that were charged */
     int replays;        /**< how often it was replayed before */

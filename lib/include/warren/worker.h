@@ -85,7 +85,9 @@ WARREN_API warren_status warren_load(warren *w, const char *path, warren_error *
  * Runs until SIGTERM or SIGINT, then drains: takes no more, lets running jobs end within
  * `drain_timeout`, gives the rest back. A second signal ends the process at once with 128 + its
  * number. OK: drained; jobs that were still running stay unacknowledged, and the broker gives them
- * to another worker. Signals are blocked in this thread only. CONFIG: a listed type has no handler,
+ * to another worker. Signals are blocked in this thread only. Meanwhile faults (SIGSEGV, SIGBUS,
+ * SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS) are noted for the next worker (`state_dir`) and then go to
+ * the handler that was there before, or end the process as ever. CONFIG: a listed type has no handler,
  * or a handler no queue; MISMATCH: the broker has a queue with other arguments; UNREACHABLE: no
  * broker within `connect_wait`; REFUSED: password, vhost, permission or certificate.
  */
