@@ -81,6 +81,12 @@ static int64_t wall_ms(const struct ledger *ledger)
     return wr_clock_wall_ms(ledger->clock);
 }
 
+/* Whether the engine knows that the delivery's channel is gone. */
+static bool is_stale(const struct ledger *ledger, const struct run *run)
+{
+    return ledger->workers[run->worker].sources[run->channel - 1].epoch != run->generation;
+}
+
 /* What is wrong with a run that begins now; NULL: nothing. */
 static const char *fault_of(const struct ledger *ledger, const struct run *run,
                             const struct warren_job *job)
@@ -102,6 +108,9 @@ static const char *fault_of(const struct ledger *ledger, const struct run *run,
     }
     if (copy->expires_ms && wall_ms(ledger) > copy->expires_ms) {
         return "it has expired";
+    }
+    if (is_stale(ledger, run)) {
+        return "its delivery was given back before";
     }
     if (!wr_slice_is(job->id, copy->id) || scene_type_of(job->settings->type) != copy->type) {
         return "it has another id or type";
@@ -162,6 +171,7 @@ void ledger_verdict(struct ledger *ledger, struct run *run, enum outcome outcome
     run->asked_ms = asked_ms;
     run->ended_us = wr_clock_mono_us(ledger->clock);
     run->sender_ends = ledger->workers[run->worker].ends;
+    run->is_stale = is_stale(ledger, run);
     chronicle_note("verdict copy=%d worker=%d %s %lld", run->copy->number, run->worker,
                    outcomes[outcome], (long long)asked_ms);
 }

@@ -11,6 +11,7 @@
  *   - a run is of a message that the broker took, not before it is due, not after its expiry, not
  *     above its attempts, once a delivery; runs of one attempt are as many as the broker took of it
  *     and got back
+ *   - what the engine knows to be given back is neither begun nor passed on
  *   - what is taken twice is explained by a connection that broke in between
  *   - at the end everything that was taken is done, discarded, dead or in the catch-all
  *
@@ -85,6 +86,7 @@ struct run {
     int own_count;
     bool is_acked;
     bool is_returned;
+    bool is_stale; /* at its verdict the engine knew that its channel was gone */
 };
 
 struct ledger {

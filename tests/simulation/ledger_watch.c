@@ -208,7 +208,7 @@ static int explains(const struct ledger *ledger, const struct run *run, const st
     bool has_failed = has_own(run, false) && run->outcome != DEAD; /* then it is a retry */
     bool may_have_failed = run->own_count && ledger->has_faults && run->outcome != DEAD;
     struct way way = way_of(run, run->outcome);
-    if (run->outcome == IN_HAND) {
+    if (run->outcome == IN_HAND || run->is_stale) {
         return NO_WAY;
     }
     if (!ends && !has_failed && is_way(view, &way)) {

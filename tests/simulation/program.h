@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PROGRAM_STEPS_MOST = 80, PROGRAM_SLOTS = 3 };
+enum { PROGRAM_STEPS_MOST = 160, PROGRAM_SLOTS = 3 };
 
 enum step_kind {
     STEP_PUBLISH, /* the producer, or the worker in the slot, publishes */

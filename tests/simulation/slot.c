@@ -10,6 +10,7 @@
 
 #include "chronicle.h"
 #include "handler.h"
+#include "tally.h"
 
 #define PATIENCE_US (20 * WR_US_PER_S)
 
@@ -104,6 +105,7 @@ void slot_crash(struct slot *slot)
 
 static void close_worker(struct slot *slot)
 {
+    tally_add(&slot->worker->counters);
     warren_close(slot->worker);
     slot->world->ledger.workers[slot->number].sources = NULL;
     slot->worker = NULL;
