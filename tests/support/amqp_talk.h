@@ -18,7 +18,7 @@ static inline struct wr_broker_settings talk_settings(const char *url)
 {
     return (struct wr_broker_settings){
         .url = (char *)(uintptr_t)url,
-        .heartbeat_ms = 15000,
+        .heartbeat_ms = 120000, /* a test may let a connection wait for long */
         .connect_timeout_ms = 5000,
         .rpc_timeout_ms = 10000,
         .tls = { .verify = true },
