@@ -20,7 +20,13 @@
 #include "warren/dead.h"
 #include "warren/queue.h"
 
-enum { WALK_EVERY_US = 500000, WORKER_END_MS = 30000, LEVELS_MOST = 32, NAMES_MOST = 64 };
+enum {
+    WALK_EVERY_US = 500000,
+    WORKER_END_MS = 30000,
+    FIND_MS = 5000,
+    LEVELS_MOST = 32,
+    NAMES_MOST = 64
+};
 
 static struct field *open_field; /* for atexit */
 
@@ -393,6 +399,14 @@ static void end_workers(struct field *field)
     }
 }
 
+/* What one walk gave back may not be counted by the queue at once, and so be missed by the next. */
+static bool is_all_found(void *user)
+{
+    struct field *field = user;
+    field_walk_dead(field);
+    return !book_count(field->book, BOOK_OPEN);
+}
+
 bool field_drain(struct field *field, int deadline_ms)
 {
     struct drain drain = { .field = field, .look = { .field = field } };
@@ -410,7 +424,7 @@ bool field_drain(struct field *field, int deadline_ms)
     look_at_ladder(&after);
     field_expect(field, !after.waiting, "left in the broker: %s", after.example);
     field_read(field);
-    field_walk_dead(field);
+    (void)field_wait(field, is_all_found, field, FIND_MS);
     return have_ended && is_empty && !after.waiting;
 }
 

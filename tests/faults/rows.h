@@ -39,11 +39,13 @@ struct row {
 
 /* clang-format off: one line for each table, twice, so that two new ones don't meet on a line. */
 extern const struct row rows_process[];
+extern const struct row rows_input[];
+extern const struct row rows_again[];
 extern const struct row rows_broker[];
 extern const struct row rows_network[];
 extern const struct row rows_cut[];
 
-#define ROWS_ALL rows_process, rows_broker, rows_network, rows_cut,
+#define ROWS_ALL rows_process, rows_input, rows_again, rows_broker, rows_network, rows_cut,
 /* clang-format on */
 
 #endif
