@@ -44,8 +44,16 @@ extern const struct row rows_again[];
 extern const struct row rows_broker[];
 extern const struct row rows_network[];
 extern const struct row rows_cut[];
+extern const struct row rows_protocol[];
 
-#define ROWS_ALL rows_process, rows_input, rows_again, rows_broker, rows_network, rows_cut,
+#define ROWS_ALL       \
+    rows_process,  \
+    rows_input,    \
+    rows_again,    \
+    rows_broker,   \
+    rows_network,  \
+    rows_cut,      \
+    rows_protocol,
 /* clang-format on */
 
 #endif

@@ -318,6 +318,15 @@ void fake_method(struct fake *fake, struct fake_place place, const struct wire *
     fake_frame(fake, place, WIRE_METHOD, method->bytes, method->size);
 }
 
+uint64_t fake_next_tag(struct fake *fake, struct fake_place place)
+{
+    enter(fake);
+    struct fake_session *session = session_at(fake, place.connection);
+    uint64_t tag = session ? ++session->channels[place.channel % FAKE_CHANNELS].deliveries : 0;
+    leave(fake);
+    return tag;
+}
+
 void fake_deliver(struct fake *fake, const struct fake_consumer *consumer, uint64_t tag,
                   const struct fake_message *message)
 {

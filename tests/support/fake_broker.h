@@ -2,7 +2,7 @@
 /*
  * A scripted broker on loopback, in a thread of the test process, for what a real one never does.
  * By itself it is a polite and empty server: every login succeeds, every declare is answered with
- * ok, publishes are counted and confirmed, nothing is ever delivered. A test waits until the client
+ * ok (but a passive look at an exchange: 404), publishes are counted and confirmed, nothing is ever delivered. A test waits until the client
  * has got somewhere and then says or sends what it likes.
  *
  * Connections, and publishes, are numbered from 0 in the order in which they came. Threads: any,
@@ -105,6 +105,9 @@ void fake_frame(struct fake *fake, struct fake_place place, int type, const void
 
 /** A method frame. */
 void fake_method(struct fake *fake, struct fake_place place, const struct wire *method);
+
+/** The delivery tag that is next on a channel: each call one more, from 1 since it was opened. */
+uint64_t fake_next_tag(struct fake *fake, struct fake_place place);
 
 /** A whole delivery to a consumer. */
 void fake_deliver(struct fake *fake, const struct fake_consumer *consumer, uint64_t tag,

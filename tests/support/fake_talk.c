@@ -189,6 +189,25 @@ static void on_channel_close(struct fake *fake, const struct request *request)
     fake_count(fake, FAKE_CHANNEL_CLOSES);
 }
 
+/* Exchanges are made, but none is ever there. */
+static void on_exchange_declare(struct fake *fake, const struct request *request)
+{
+    char name[256];
+    size_t after = 0;
+    struct wire close = { 0 };
+    short_at(request, 2, 1, name, &after);
+    unsigned bits = request->rest[after];
+    if (!(bits & 1U) && !(bits & 16U))
+        answer_with(fake, request, 11, NULL);
+    if (!(bits & 1U))
+        return;
+    wire_method(&close, WIRE_CHANNEL, 40);
+    wire_number(&close, 404, 2);
+    wire_short(&close, "NOT_FOUND - no exchange");
+    wire_number(&close, (WIRE_EXCHANGE << 16) + 10, 4);
+    answer(fake, request, &close);
+}
+
 static void on_flow(struct fake *fake, const struct request *request)
 {
     struct wire more = { 0 };
@@ -279,10 +298,10 @@ struct plain {
 };
 
 static const struct plain plains[] = {
-    { WIRE_EXCHANGE, 10, 11, 2, 16 }, { WIRE_EXCHANGE, 20, 21, 1, 2 },
-    { WIRE_EXCHANGE, 30, 31, 3, 1 },  { WIRE_EXCHANGE, 40, 51, 3, 1 },
-    { WIRE_QUEUE, 20, 21, 3, 1 },     { WIRE_QUEUE, 50, 51, 3, 0 },
-    { WIRE_BASIC, 10, 11, 0, 0 },     { WIRE_BASIC, 110, 111, 0, 0 },
+    { WIRE_EXCHANGE, 20, 21, 1, 2 }, { WIRE_EXCHANGE, 30, 31, 3, 1 },
+    { WIRE_EXCHANGE, 40, 51, 3, 1 }, { WIRE_QUEUE, 20, 21, 3, 1 },
+    { WIRE_QUEUE, 50, 51, 3, 0 },    { WIRE_BASIC, 10, 11, 0, 0 },
+    { WIRE_BASIC, 110, 111, 0, 0 },
 };
 
 /* Those answer with the number of messages. */
@@ -305,6 +324,7 @@ static const struct special specials[] = {
     { WIRE_CHANNEL, 40, on_channel_close },
     { WIRE_CHANNEL, 41, on_channel_close },
     { WIRE_CHANNEL, 20, on_flow },
+    { WIRE_EXCHANGE, 10, on_exchange_declare },
     { WIRE_QUEUE, 10, on_queue_declare },
     { WIRE_BASIC, 20, on_consume },
     { WIRE_BASIC, 30, on_cancel },
@@ -407,8 +427,11 @@ static void take_frame(struct fake *fake, struct fake_session *session, const un
 {
     uint16_t channel = (uint16_t)wire_read(frame + 1, 2);
     struct request request = { .place = { session->number, channel }, .session = session };
-    if (frame[WIRE_FRAME_HEAD + size] != WIRE_END || channel >= FAKE_CHANNELS)
+    if (frame[WIRE_FRAME_HEAD + size] != WIRE_END || channel >= FAKE_CHANNELS) {
+        fprintf(stderr, "fake broker: frame of type %d, channel %d, size %zu, end %d\n", frame[0],
+                channel, size, frame[WIRE_FRAME_HEAD + size]);
         fake_give_up("the client sent no good frame");
+    }
     if (frame[0] == WIRE_HEARTBEAT)
         fake_count(fake, FAKE_HEARTBEATS);
     else if (frame[0] == WIRE_METHOD)

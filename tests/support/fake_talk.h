@@ -12,13 +12,14 @@
 
 enum {
     FAKE_CONNECTIONS = 4096,
-    FAKE_CHANNELS = 64,
+    FAKE_CHANNELS = 2048,
     FAKE_FRAME_MOST = 131072,
     FAKE_US_PER_S = 1000000,
 };
 
 struct fake_channel {
     uint64_t publishes;
+    uint64_t deliveries;
     bool confirms;
 };
 
