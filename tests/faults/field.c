@@ -567,6 +567,7 @@ static void report(const struct field *field)
 bool field_close(struct field *field)
 {
     struct field_inside *inside = field->inside;
+    field_check_secrets(field);
     bool is_ok = !*inside->failures;
     report(field);
     field_end_processes(field);

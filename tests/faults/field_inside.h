@@ -57,6 +57,9 @@ void field_open(struct field *field, const struct row *row, const struct field_o
  * something failed. True: all expectations were met. */
 bool field_close(struct field *field);
 
+/** Looks for the broker's password in all that the row's processes wrote. */
+void field_check_secrets(struct field *field);
+
 /** Ends and reaps what still runs, at once. */
 void field_end_processes(struct field *field);
 
