@@ -285,9 +285,7 @@ static void note_drained(struct wr_consumer *consumer)
 
 static int64_t step(struct wr_consumer *consumer, int64_t now_us)
 {
-    if (!consumer->is_draining) { /* a drain doesn't connect again */
-        wr_subscription_step(&consumer->sub, now_us);
-    }
+    wr_subscription_step(&consumer->sub, now_us);
     take_events(consumer, now_us); /* first: a lost connection makes what comes home stale */
     take_settled(consumer, now_us);
     if (atomic_load(&consumer->wants_drain) && !consumer->is_draining) {
@@ -302,10 +300,8 @@ static int64_t step(struct wr_consumer *consumer, int64_t now_us)
     if (consumer->is_draining && consumer->out == 0) {
         note_drained(consumer);
     }
-    if (consumer->sub.connection.broker || !consumer->is_draining) {
-        int64_t sub_us = wr_subscription_deadline_us(&consumer->sub);
-        next_us = sub_us < next_us ? sub_us : next_us;
-    }
+    int64_t sub_us = wr_subscription_deadline_us(&consumer->sub);
+    next_us = sub_us < next_us ? sub_us : next_us;
     return next_us < now_us + STEP_MOST_US ? next_us : now_us + STEP_MOST_US;
 }
 

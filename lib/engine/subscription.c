@@ -336,6 +336,9 @@ warren_status wr_subscription_begin(struct wr_subscription *sub, int64_t now_us,
 
 void wr_subscription_step(struct wr_subscription *sub, int64_t now_us)
 {
+    if (sub->has_ended) {
+        return;
+    }
     if (wr_connection_step(&sub->connection, now_us)) {
         wr_count(&sub->options.counters->connections);
         sub->may_look = true;
@@ -360,6 +363,9 @@ static int64_t earlier(int64_t a, int64_t b)
 int64_t wr_subscription_deadline_us(const struct wr_subscription *sub)
 {
     int64_t next_us = wr_connection_deadline_us(&sub->connection);
+    if (sub->has_ended) { /* nothing is brought back any more */
+        return sub->connection.broker ? next_us : INT64_MAX;
+    }
     if (!sub->connection.broker) {
         return next_us;
     }
@@ -377,6 +383,7 @@ int64_t wr_subscription_deadline_us(const struct wr_subscription *sub)
 
 bool wr_subscription_cancel(struct wr_subscription *sub, int64_t now_us)
 {
+    sub->has_ended = true;
     atomic_store(&sub->is_complete, false);
     for (size_t i = 0; i < sub->options.source_count && sub->connection.broker; i++) {
         struct wr_source *source = &sub->options.sources[i];

@@ -35,7 +35,8 @@ struct wr_subscription {
     int64_t prepare_due_us; /* not before */
     size_t next_look;       /* at which source */
     int64_t look_due_us;
-    bool may_look; /* the broker lets us ask for depths */
+    bool may_look;  /* the broker lets us ask for depths */
+    bool has_ended; /* its consumers were cancelled: nothing is brought back any more */
 };
 
 /** On a connection that is open and prepared (taken), or NULL: it opens one when it first can. */
@@ -64,7 +65,8 @@ void wr_subscription_note_channel(struct wr_subscription *sub, const struct wr_e
 /** The source of a channel, NULL when it isn't one of ours. */
 struct wr_source *wr_subscription_source(const struct wr_subscription *sub, uint16_t channel);
 
-/** Ends all consumers; what they have been sent can still be settled. False: lost on the way. */
+/** Ends all consumers for good; what they have been sent can still be settled. False: lost on the
+ * way. */
 bool wr_subscription_cancel(struct wr_subscription *sub, int64_t now_us);
 
 /** Says goodbye; everything is closed then. False as wr_connection_close. */

@@ -184,6 +184,37 @@ static void a_job_that_the_ladder_held_back_is_counted_as_late(void)
     story_close(&story);
 }
 
+/* Steps until nothing moves; whether the next one is asked for later than now. */
+static bool is_calm(void)
+{
+    struct wr_consumer *consumer = story.test->worker->consumer;
+    int64_t now_us = wr_clock_mono_us(&story.test->clock);
+    int64_t next_us = now_us;
+    for (int i = 0; i < 10 && next_us <= now_us; i++) {
+        next_us = wr_consumer_step(consumer, now_us);
+    }
+    return next_us > now_us;
+}
+
+static void a_thread_with_nothing_to_do_sleeps(void)
+{
+    open_two();
+    for (int second = 0; second < 100; second++) {
+        (void)story_advance(&story, 1000);
+        CU_ASSERT(is_calm());
+    }
+    story.test->worker->settings->topology_check = true;
+    delete_queue("second");
+    for (int second = 0; second < 100; second++) {
+        (void)story_advance(&story, 1000);
+        CU_ASSERT(is_calm());
+    }
+    wr_consumer_drain(story.test->worker->consumer);
+    (void)story_advance(&story, 60000);
+    CU_ASSERT(is_calm());
+    story_close(&story);
+}
+
 int main(void)
 {
     if (CU_initialize_registry() != CUE_SUCCESS) {
@@ -196,6 +227,7 @@ int main(void)
     CU_ADD_TEST(suite, a_consumer_that_the_broker_forgot_is_noticed);
     CU_ADD_TEST(suite, silence_with_nothing_to_say_is_no_fault);
     CU_ADD_TEST(suite, a_job_that_the_ladder_held_back_is_counted_as_late);
+    CU_ADD_TEST(suite, a_thread_with_nothing_to_do_sleeps);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
     CU_cleanup_registry();
