@@ -68,8 +68,16 @@ warren_status wr_acks_deliver(struct wr_acks *acks, uint64_t tag)
     return WARREN_OK;
 }
 
+static bool is_open(const struct wr_acks *acks, uint64_t tag)
+{
+    return tag >= acks->first && tag < acks->next && *state_of(acks, tag) == OPEN;
+}
+
 void wr_acks_settle(struct wr_acks *acks, uint64_t tag, int64_t now_us)
 {
+    if (!is_open(acks, tag)) {
+        return;
+    }
     *state_of(acks, tag) = SETTLED;
     if (!acks->settled++) {
         acks->since_us = now_us;
@@ -78,6 +86,9 @@ void wr_acks_settle(struct wr_acks *acks, uint64_t tag, int64_t now_us)
 
 void wr_acks_forget(struct wr_acks *acks, uint64_t tag)
 {
+    if (!is_open(acks, tag)) {
+        return;
+    }
     *state_of(acks, tag) = GONE;
     acks->open--;
     while (acks->first < acks->next && *state_of(acks, acks->first) == GONE) {

@@ -39,10 +39,11 @@ void wr_acks_done(struct wr_acks *acks);
 /** A delivery has come. NO_MEMORY when the ring can't grow. INVALID: not the next tag. */
 warren_status wr_acks_deliver(struct wr_acks *acks, uint64_t tag);
 
-/** A delivery is settled: it is to be acknowledged. */
+/** A delivery is settled: it is to be acknowledged. One that isn't open (never delivered, settled or
+ * forgotten before) is ignored: an acknowledgement of it would close the channel. */
 void wr_acks_settle(struct wr_acks *acks, uint64_t tag, int64_t now_us);
 
-/** A delivery was answered already in another way (nack, reject). */
+/** An open delivery was answered in another way (nack, reject); any other is ignored. */
 void wr_acks_forget(struct wr_acks *acks, uint64_t tag);
 
 /** Sends what is to be sent now. */
