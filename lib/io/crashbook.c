@@ -227,7 +227,7 @@ static void let_go(struct wr_crashbook *book)
     }
 }
 
-/* One try: OK with a mapped book; AGAIN when what stood there was taken away. A book that others may
+/* One try: OK with a mapped book; TIMEOUT when what stood there was taken away: try again. A book that others may
  * have mapped is never cut, or they would fault: it is replaced. */
 static warren_status try_file(struct wr_crashbook *book, const char *name, warren_error *err)
 {
@@ -240,17 +240,20 @@ static warren_status try_file(struct wr_crashbook *book, const char *name, warre
     if (!lock_file(book->fd) || fstat(book->fd, &facts)) {
         return fail("lock", err);
     }
-    bool is_whole = S_ISREG(facts.st_mode) && facts.st_nlink > 0 && facts.st_uid == geteuid() &&
+    bool is_there = facts.st_nlink > 0;
+    bool is_whole = S_ISREG(facts.st_mode) && is_there && facts.st_uid == geteuid() &&
                     (!facts.st_size || facts.st_size == sizeof(struct wr_crashbook_file));
-    warren_status rc = is_whole ? map(book, err) : WARREN_TIMEOUT;
-    if (!rc && is_book(book->file, !facts.st_size)) {
+    if (is_whole && map(book, err)) {
+        return WARREN_FAILED;
+    }
+    if (book->file && is_book(book->file, !facts.st_size)) {
         wr_crashbook_unlock(book);
         return WARREN_OK;
     }
-    if (facts.st_nlink > 0 && (!rc || rc == WARREN_TIMEOUT)) {
+    if (is_there) {
         (void)unlinkat(book->folder_fd, name, 0);
     }
-    return !rc ? WARREN_TIMEOUT : rc;
+    return WARREN_TIMEOUT;
 }
 
 static warren_status open_file(struct wr_crashbook *book, warren_error *err)

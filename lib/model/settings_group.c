@@ -186,7 +186,7 @@ static void store_expanded(struct wr_reader *reader, const struct wr_option *opt
     (void)shown_text(got, sizeof got, option, text, expansion->secret);
     int64_t word;
     bool is_word =
-        expansion->text.data && wr_choice_find(option->choices, expansion->text.data, &word);
+        expansion->text.size && wr_choice_find(option->choices, expansion->text.data, &word);
     bool is_path = option->kind == WR_OPTION_PATH || option->kind == WR_OPTION_PATHS;
     if (is_path && !is_word) {
         reader->no_memory |= !resolve_path(reader, &expansion->text);
