@@ -320,10 +320,28 @@ struct gauge {
     }
 
 static const struct gauge gauges[] = {
-    GAUGE(ready),   GAUGE(draining),  GAUGE(received),   GAUGE(redelivered),     GAUGE(done),
-    GAUGE(retried), GAUGE(dead),      GAUGE(discarded),  GAUGE(snoozed),         GAUGE(given_back),
-    GAUGE(stale),   GAUGE(overruns),  GAUGE(lane_waits), GAUGE(forward_retries), GAUGE(connections),
-    GAUGE(running), GAUGE(in_flight),
+    GAUGE(ready),
+    GAUGE(draining),
+    GAUGE(received),
+    GAUGE(redelivered),
+    GAUGE(done),
+    GAUGE(retried),
+    GAUGE(dead),
+    GAUGE(discarded),
+    GAUGE(snoozed),
+    GAUGE(given_back),
+    GAUGE(stale),
+    GAUGE(overruns),
+    GAUGE(lane_waits),
+    GAUGE(forward_retries),
+    GAUGE(connections),
+    GAUGE(running),
+    GAUGE(in_flight),
+    GAUGE(cancels),
+    GAUGE(channel_losses),
+    GAUGE(silences),
+    GAUGE(publish_connections),
+    GAUGE(blocked),
 };
 
 static long long gauge_value(const warren_stats_data *stats, const struct gauge *gauge)

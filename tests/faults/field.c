@@ -368,10 +368,10 @@ static bool is_drained(void *user)
     if (field_now_us() - drain->walked_us < WALK_EVERY_US) {
         return false;
     }
-    if (book_count(field->book, BOOK_OPEN)) {
+    if (book_count(field->book, BOOK_OPEN) > field->taken) {
         field_walk_dead(field);
     }
-    bool is_content = !book_count(field->book, BOOK_OPEN) && !in_flight(field);
+    bool is_content = book_count(field->book, BOOK_OPEN) <= field->taken && !in_flight(field);
     if (is_content) {
         drain->look = (struct look){ .field = field };
         for_all_queues(&drain->look, look_at_queue);

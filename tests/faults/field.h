@@ -30,6 +30,8 @@ struct field {
     const struct row *row;
     uint64_t seed;          /* all that is random comes from it: field_random */
     int jobs;               /* how many, unless the row has a reason of its own */
+    uint64_t taken;         /* set by a row: so many confirmed jobs an operator has thrown away, and
+                               field_drain waits for no more of them */
     const char *queue_type; /* "quorum" or "classic": of work queues */
     const char *folder;
     const char *ledger; /* its path */

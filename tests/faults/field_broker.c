@@ -94,7 +94,7 @@ void field_broker_disk_alarm(struct field *field, bool is_on)
 }
 
 /* A broker that was started a moment ago may refuse for another moment. */
-static struct wr_broker *open_broker(struct field *field)
+struct wr_broker *field_open_broker(struct field *field)
 {
     struct wr_broker_settings settings = { .url = (char *)(uintptr_t)live_url(),
                                            .heartbeat_ms = 15000,
@@ -117,7 +117,7 @@ int64_t field_depth(struct field *field, const char *queue)
 {
     struct wr_depth depth = { 0 };
     warren_error err;
-    struct wr_broker *broker = open_broker(field);
+    struct wr_broker *broker = field_open_broker(field);
     warren_status rc = wr_broker_channel_open(broker, CHANNEL, false, &err);
     rc = rc ? rc : wr_broker_depth(broker, CHANNEL, queue, &depth, &err);
     wr_broker_close(broker);

@@ -72,6 +72,9 @@ bool field_is_over(const struct field_process *process);
 /** Makes sure that the row's broker is there: its own, if it has one. */
 void field_need_broker(struct field *field);
 
+/** A connection to it for the judge or the operator; the caller closes it. */
+struct wr_broker *field_open_broker(struct field *field);
+
 /** A string of the field's own, printed. The caller frees it. */
 char *field_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
