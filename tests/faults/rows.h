@@ -45,6 +45,10 @@ extern const struct row rows_broker[];
 extern const struct row rows_network[];
 extern const struct row rows_cut[];
 extern const struct row rows_protocol[];
+extern const struct row rows_topology[];
+extern const struct row rows_login[];
+extern const struct row rows_refusal[];
+extern const struct row rows_policy[];
 
 #define ROWS_ALL       \
     rows_process,  \
@@ -53,7 +57,11 @@ extern const struct row rows_protocol[];
     rows_broker,   \
     rows_network,  \
     rows_cut,      \
-    rows_protocol,
+    rows_protocol, \
+    rows_topology, \
+    rows_login,    \
+    rows_refusal,  \
+    rows_policy,
 /* clang-format on */
 
 #endif

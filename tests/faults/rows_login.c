@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+#include "rows.h"
+
+const struct row rows_login[] = {
+    ROWS_END,
+};
