@@ -69,8 +69,8 @@ static void free_connection(struct wr_amqp *amqp)
         wr_delivery_free(waiting->event.delivery);
         free(waiting);
     }
-    for (uint16_t i = 1; i <= CHANNELS; i++) {
-        wr_amqp_channel_drop(amqp, i);
+    for (int i = 1; i <= CHANNELS; i++) {
+        wr_amqp_channel_drop(amqp, (uint16_t)i);
     }
     free(amqp);
 }
