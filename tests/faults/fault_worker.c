@@ -5,6 +5,7 @@
 //     FAULT_CONFIG  FAULT_LEDGER  FAULT_GAUGES    paths
 //     FAULT_TYPES   types with a handler, parted by commas
 //     FAULT_BEHAVE  the body that counts for jobs which carry none of their own
+//     FAULT_AS_MIB  address space that it may have (RLIMIT_AS)
 //     FAULT_LOG     level of the library's log lines on stderr, 0…3
 //
 // A thread writes what warren_stats says to the gauges file every 100 ms. It blocks all signals, so
@@ -15,11 +16,12 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/resource.h>
 
 #include "ledger.h"
 #include "warren/warren.h"
 
-enum { TYPES_MOST = 16, GAUGE_EVERY_MS = 100, FDS_MOST = 1024 };
+enum { TYPES_MOST = 16, GAUGE_EVERY_MS = 100, OWN_FDS_FROM = 900 };
 
 static int ledger;
 static const char *behaviour;
@@ -200,14 +202,13 @@ static warren_verdict be_exiting(warren_job *job, const struct wish *wish)
     exit((int)number_of(wish, "code", 3));
 }
 
-/* Its own ledger is opened again: what the library lost is what the row is about. */
+/* But for the ledger and the gauges, which have higher numbers. */
 static warren_verdict be_closing_fds(warren_job *job, const struct wish *wish)
 {
     (void)wish;
-    for (int fd = 3; fd < FDS_MOST; fd++) {
+    for (int fd = 3; fd < OWN_FDS_FROM; fd++) {
         (void)close(fd);
     }
-    ledger = ledger_open(getenv("FAULT_LEDGER"));
     return done(job, WARREN_DONE);
 }
 
@@ -341,6 +342,9 @@ static const struct gauge gauges[] = {
     GAUGE(channel_losses),
     GAUGE(silences),
     GAUGE(publish_connections),
+    GAUGE(crashes),
+    GAUGE(interrupts),
+    GAUGE(late),
     GAUGE(blocked),
 };
 
@@ -404,6 +408,15 @@ static pthread_t start_meter(struct meter *meter)
     return thread;
 }
 
+/* Above the numbers that a job may close. */
+static int open_own(const char *path)
+{
+    int fd = ledger_open(path);
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, OWN_FDS_FROM);
+    (void)close(fd);
+    return own;
+}
+
 /* --- the service ---------------------------------------------------------------------------------- */
 
 static void print_line(void *user, int level, const char *event, const char *fields)
@@ -432,7 +445,7 @@ static warren_status handle_types(warren *w, char *types, warren_error *err)
 
 static warren_status serve(warren *w, warren_error *err)
 {
-    struct meter meter = { .w = w, .fd = ledger_open(getenv("FAULT_GAUGES")) };
+    struct meter meter = { .w = w, .fd = open_own(getenv("FAULT_GAUGES")) };
     pthread_t thread = start_meter(&meter);
     warren_status rc = warren_run(w, err);
     atomic_store(&meter.is_over, true);
@@ -441,15 +454,25 @@ static warren_status serve(warren *w, warren_error *err)
     return rc;
 }
 
+static void limit_memory(void)
+{
+    rlim_t mib = (rlim_t)atoi(setting("FAULT_AS_MIB", "0"));
+    const struct rlimit limit = { mib << 20, mib << 20 };
+    if (mib) {
+        (void)setrlimit(RLIMIT_AS, &limit);
+    }
+}
+
 int main(void)
 {
     char types[256];
     warren *w = NULL;
     warren_error err = { .status = WARREN_OK };
     (void)setvbuf(stderr, NULL, _IOLBF, 0);
+    limit_memory();
     (void)snprintf(types, sizeof types, "%s", setting("FAULT_TYPES", "work"));
     behaviour = setting("FAULT_BEHAVE", "{\"do\":\"done\"}");
-    ledger = ledger_open(getenv("FAULT_LEDGER"));
+    ledger = open_own(getenv("FAULT_LEDGER"));
     warren_log_to(print_line, NULL, atoi(setting("FAULT_LOG", "2")));
     warren_status rc = warren_open(&w, getenv("FAULT_CONFIG"), &err);
     rc = rc ? rc : handle_types(w, types, &err);

@@ -104,15 +104,35 @@ uint64_t field_random(struct field *field, uint64_t bound)
 
 /* --- configurations ------------------------------------------------------------------------------- */
 
-static void write_file(const char *folder, const char *name, const char *text)
+static void write_file(const char *path, const char *text)
 {
-    char *path = field_print("%s/%s", folder, name);
     FILE *file = fopen(path, "we");
     if (!file || fputs(text, file) < 0 || fclose(file)) {
         field_give_up("cannot write", path);
     }
     (void)chmod(path, 0600);
+}
+
+/* The queue files of a configuration, in its folder. */
+static void write_queues(const struct field *field, const char *folder,
+                         const struct field_config *how)
+{
+    char *path = field_print("%s/queues", folder);
+    if (mkdir(folder, 0700) || mkdir(path, 0700)) {
+        field_give_up(path, strerror(errno));
+    }
     free(path);
+    path = field_print("%s/queues/10-work.cfg", folder);
+    char *text = field_print("queue: { name = \"work\"; type = \"%s\"; %s };\n", field->queue_type,
+                             how->queue ? how->queue : FIELD_QUEUE);
+    write_file(path, text);
+    free(path);
+    free(text);
+    if (how->more) {
+        path = field_print("%s/queues/20-more.cfg", folder);
+        write_file(path, how->more);
+        free(path);
+    }
 }
 
 /* The vhost's URL with another port. */
@@ -129,14 +149,13 @@ static char *url_at(const char *url, int port)
     return field_print("%.*s:%d%s", (int)(colon - url), url, port, colon + strcspn(colon, "/"));
 }
 
-static void write_main(const char *folder, const char *name, const char *url,
-                       const struct field_config *how)
+static void write_main(const char *path, const char *url, const struct field_config *how)
 {
     const char *more = how->main ? how->main : "";
     const char *state = strstr(more, "state_dir") ? "" : "state_dir = \"../state\";";
     char *text = field_print("broker: { url = \"%s\"; %s }; %s\n%s\n", url,
                              how->broker ? how->broker : "", state, more);
-    write_file(folder, name, text);
+    write_file(path, text);
     free(text);
 }
 
@@ -150,27 +169,18 @@ const char *field_config(struct field *field, const struct field_config *how)
         field_give_up("too many configurations", field->row->name);
     }
     char *folder = field_print("%s/config%zu", field->folder, inside->config_count + 1);
-    char *queues = field_print("%s/queues", folder);
+    char *path = field_print("%s/warren.cfg", folder);
+    char *judge = field_print("%s/judge.cfg", folder);
     char *url = url_at(how->url ? how->url : live_url(), how->port);
-    char *text = field_print("queue: { name = \"work\"; type = \"%s\"; %s };\n", field->queue_type,
-                             how->queue ? how->queue : FIELD_QUEUE);
-    if (mkdir(folder, 0700) || mkdir(queues, 0700)) {
-        field_give_up(queues, strerror(errno));
-    }
-    write_main(folder, "warren.cfg", url, how);
+    write_queues(field, folder, how);
+    write_main(path, url, how);
     struct field_config straight = *how;
     straight.broker = NULL;
-    write_main(folder, "judge.cfg", live_url(), &straight);
-    write_file(queues, "10-work.cfg", text);
-    if (how->more) {
-        write_file(queues, "20-more.cfg", how->more);
-    }
-    char *path = field_print("%s/warren.cfg", folder);
+    write_main(judge, live_url(), &straight);
     inside->configs[inside->config_count++] = path;
     free(folder);
-    free(queues);
+    free(judge);
     free(url);
-    free(text);
     return path;
 }
 

@@ -46,7 +46,8 @@ struct field_config {
     const char *url;    /* NULL: this vhost's */
     int port;           /* instead of the URL's: a proxy's. 0: the URL's */
     const char *broker; /* more of the group `broker`, such as "heartbeat = \"5s\";" */
-    const char *main;   /* more of warren.cfg, such as "drain_timeout = \"3s\";" */
+    const char *main;   /* more of warren.cfg, such as "drain_timeout = \"3s\";"; without a
+                            state_dir it has the row's own */
     const char *queue;  /* of the queue "work", after its name and type: NULL: FIELD_QUEUE */
     const char *more;   /* a second queue file: "queue: { name = …; type = …; … };" */
 };
@@ -121,6 +122,9 @@ struct field_source {
     const char *const *environment;
 };
 struct field_process *field_source(struct field *field, const struct field_source *how);
+
+/** The id of a source's n-th job, counted from 0; valid until the next call. */
+const char *field_job_id(struct field *field, const struct field_process *source, int index);
 
 /** Sends a signal to a process that runs. */
 void field_signal(struct field_process *process, int signal);

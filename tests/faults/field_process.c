@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -49,7 +50,9 @@ static void redirect(const char *log)
 static void become(const struct field_slot *slot, pid_t parent)
 {
     const struct field_start *start = &slot->start;
+    const struct rlimit no_core = { 0, 0 };
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)setrlimit(RLIMIT_CORE, &no_core);
     if (getppid() != parent) {
         _exit(127);
     }
@@ -174,6 +177,14 @@ struct field_process *field_source(struct field *field, const struct field_sourc
     tell_all(slot, how->environment);
     launch(slot);
     return &slot->process;
+}
+
+const char *field_job_id(struct field *field, const struct field_process *source, int index)
+{
+    static char id[64];
+    (void)snprintf(id, sizeof id, "%llx-%s-%d", (unsigned long long)field->seed,
+                   source->name + strlen("source"), index);
+    return id;
 }
 
 /* --- ending --------------------------------------------------------------------------------------- */

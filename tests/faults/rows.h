@@ -37,11 +37,13 @@ struct row {
         0, 0, 0, 0, NULL, NULL                                                                     \
     }
 
-/* clang-format off: one line for each table, twice, so that two new ones don't meet on a line. */
+/* One line for each table, twice, so that two new ones do not meet on a line. */
+/* clang-format off */
 extern const struct row rows_process[];
 extern const struct row rows_input[];
 extern const struct row rows_again[];
 extern const struct row rows_broker[];
+extern const struct row rows_handler[];
 extern const struct row rows_network[];
 extern const struct row rows_cut[];
 extern const struct row rows_protocol[];
@@ -55,6 +57,7 @@ extern const struct row rows_policy[];
     rows_input,    \
     rows_again,    \
     rows_broker,   \
+    rows_handler,  \
     rows_network,  \
     rows_cut,      \
     rows_protocol, \
