@@ -4,6 +4,7 @@
 #include <CUnit/CUnit.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 
 #include "io/ledger_layout.h"
 #include "state_folder.h"
@@ -116,6 +117,49 @@ static void a_killed_process_leaves_its_runs(void)
     int fd = open(state_file(".ledger"), O_RDONLY);
     CU_ASSERT_EQUAL(flock(fd, LOCK_EX | LOCK_NB), 0);
     (void)close(fd);
+    state_remove();
+}
+
+/* A worker whose one socket, opened before or after its ledger, is closed by its death. */
+static pid_t start_killable(int other_end, int kept_end, int ready)
+{
+    (void)fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)close(other_end);
+        (void)state_ledger(1);
+        (void)dup(kept_end); /* a connection that was made anew */
+        (void)!write(ready, "r", 1);
+        (void)pause();
+    }
+    return pid;
+}
+
+static void the_lock_is_free_before_a_socket_tells_of_the_death(void)
+{
+    enum { DEATHS = 50 };
+    int held = 0;
+    state_make();
+    for (int i = 0; i < DEATHS; i++) {
+        int ends[2] = { -1, -1 };
+        int ready[2] = { -1, -1 };
+        char byte;
+        CU_ASSERT_FATAL(!socketpair(AF_UNIX, SOCK_STREAM, 0, ends) && !pipe(ready));
+        pid_t pid = start_killable(ends[0], ends[1], ready[1]);
+        (void)close(ends[1]);
+        CU_ASSERT_EQUAL(read(ready[0], &byte, 1), 1);
+        int fd = open(state_file(".ledger"), O_RDONLY);
+        (void)kill(pid, SIGKILL);
+        CU_ASSERT_EQUAL(read(ends[0], &byte, 1), 0); /* what the broker sees */
+        held += flock(fd, LOCK_EX | LOCK_NB) != 0;
+        CU_ASSERT_EQUAL(state_wait(pid), 1000 + SIGKILL);
+        (void)unlink(state_file(".ledger"));
+        (void)close(fd);
+        (void)close(ends[0]);
+        (void)close(ready[0]);
+        (void)close(ready[1]);
+    }
+    CU_ASSERT_EQUAL(held, 0);
     state_remove();
 }
 
@@ -418,6 +462,7 @@ int main(void)
     CU_ADD_TEST(suite, a_run_stands_in_the_file_until_its_handler_returns);
     CU_ADD_TEST(suite, the_file_is_its_owners_alone_and_locked);
     CU_ADD_TEST(suite, a_killed_process_leaves_its_runs);
+    CU_ADD_TEST(suite, the_lock_is_free_before_a_socket_tells_of_the_death);
     CU_ADD_TEST(suite, what_a_drain_cuts_off_is_an_interrupt);
     CU_ADD_TEST(suite, without_a_ledger_nothing_is_noted);
     CU_ADD_TEST(suite, a_message_without_an_id_is_known_by_its_type_and_body);
