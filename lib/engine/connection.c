@@ -92,8 +92,12 @@ void wr_connection_adopt(struct wr_connection *connection, struct wr_broker *bro
     connection->broker = broker;
     connection->generation++;
     connection->opened_us = wr_clock_mono_us(connection->options.broker.clock);
+    char product[2 * sizeof server->product];
+    char version[2 * sizeof server->version];
     wr_log(WR_INFO, "connection.open", "role=%s generation=%u server=%s version=%s",
-           role_of(connection), connection->generation, server->product, server->version);
+           role_of(connection), connection->generation,
+           wr_log_quote(product, sizeof product, server->product),
+           wr_log_quote(version, sizeof version, server->version));
 }
 
 void wr_connection_prove(struct wr_connection *connection)
