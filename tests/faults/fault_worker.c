@@ -341,6 +341,7 @@ static const struct gauge gauges[] = {
     GAUGE(cancels),
     GAUGE(channel_losses),
     GAUGE(silences),
+    GAUGE(late),
     GAUGE(publish_connections),
     GAUGE(crashes),
     GAUGE(interrupts),

@@ -47,6 +47,7 @@ extern const struct row rows_handler[];
 extern const struct row rows_network[];
 extern const struct row rows_cut[];
 extern const struct row rows_protocol[];
+extern const struct row rows_cluster[];
 extern const struct row rows_topology[];
 extern const struct row rows_login[];
 extern const struct row rows_refusal[];
@@ -61,6 +62,7 @@ extern const struct row rows_policy[];
     rows_network,  \
     rows_cut,      \
     rows_protocol, \
+    rows_cluster,  \
     rows_topology, \
     rows_login,    \
     rows_refusal,  \
