@@ -17,7 +17,7 @@
 
 #include "live.h"
 
-enum { TEXT_BYTES = 1024 };
+enum { TEXT_BYTES = 1024, UNHEARD = -1 };
 
 struct node {
     char *folder;
@@ -38,7 +38,8 @@ static void give_up(const char *what)
     exit(1);
 }
 
-/* deploy/dev/broker with these words, up to NULL, in a process of its own. */
+/* deploy/dev/broker with these words, up to NULL, in a process of its own. What it prints has the
+ * password in it. */
 static pid_t begin(int out, const char *words[])
 {
     words[0] = getenv("WARREN_TEST_BROKER");
@@ -47,7 +48,7 @@ static pid_t begin(int out, const char *words[])
         give_up("no process");
     if (child > 0)
         return child;
-    (void)dup2(out, STDOUT_FILENO);
+    (void)dup2(out < 0 ? open("/dev/null", O_WRONLY) : out, STDOUT_FILENO);
     (void)execv(words[0], (char *const *)words);
     _exit(127);
 }
@@ -86,7 +87,7 @@ static char *ask(const char *words[])
 static void run(const char *command, const char *option, int node)
 {
     const char *words[] = { NULL, command, "--dir", cluster.nodes[node].folder, option, NULL };
-    if (!finish(begin(STDERR_FILENO, words)))
+    if (!finish(begin(UNHEARD, words)))
         give_up(command);
 }
 
@@ -134,7 +135,7 @@ static void start_node(int number)
     const char *words[] = { NULL, "start", "--join", first->folder, node->folder, NULL };
     node->folder = print("%s.%d", first->folder, number + 1);
     words[4] = node->folder;
-    node->starter = begin(STDERR_FILENO, words);
+    node->starter = begin(UNHEARD, words);
 }
 
 /* The first node's URL with the ports of the others behind its own. */
@@ -229,7 +230,7 @@ void cluster_kill(int node)
 void cluster_restart(int node)
 {
     const char *words[] = { NULL, "restart", "--dir", cluster.nodes[node].folder, NULL };
-    cluster.nodes[node].starter = begin(STDERR_FILENO, words);
+    cluster.nodes[node].starter = begin(UNHEARD, words);
 }
 
 bool cluster_is_up(int node)
