@@ -42,6 +42,9 @@ static struct {
     size_t count;
     struct number numbers[NUMBERS_MOST + 1]; /* by the channel's count, from 1 on */
     uint64_t last;
+    struct asked *again[NUMBERS_MOST]; /* what goes first since the channel was lost, in order */
+    size_t again_next;
+    size_t again_count;
     int64_t now_us;
     uint64_t random;
     bool tells;
@@ -135,6 +138,17 @@ static void ask(void)
     wr_outbox_take(&model.outbox, fresh, model.now_us);
 }
 
+/* What was sent on a lost channel is sent again first, in its order. */
+static void check_order(const struct asked *asked)
+{
+    while (model.again_next < model.again_count && model.again[model.again_next]->answers) {
+        model.again_next++;
+    }
+    if (model.again_next < model.again_count && model.again[model.again_next++] != asked) {
+        fail("sent before what was sent before", asked);
+    }
+}
+
 static void send_some(unsigned most)
 {
     struct wr_request *request;
@@ -147,6 +161,7 @@ static void send_some(unsigned most)
             wr_outbox_put_back(&model.outbox, request);
             return;
         }
+        check_order(asked);
         if (asked->answers) {
             fail("sent after its answer", asked);
         }
@@ -250,8 +265,12 @@ static void lose_channel(void)
     size_t open = 0;
     for (uint64_t i = 1; i <= model.last; i++) {
         const struct number *number = &model.numbers[i];
-        open += !number->is_over && !number->asked->answers;
+        if (!number->is_over && !number->asked->answers) {
+            model.again[open++] = number->asked;
+        }
     }
+    model.again_next = 0;
+    model.again_count = open;
     if (wr_outbox_rewind(&model.outbox) != open) {
         fail("another number of requests is to be sent again", NULL);
     }
