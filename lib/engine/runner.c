@@ -284,8 +284,8 @@ static void condemn_as_expired(struct warren_job *job)
                    (int)(job->books.expires_ms % 1000));
 }
 
-/* What may keep a job from its handler. */
-static void check(struct wr_runner *runner, struct warren_job *job)
+/* What may keep a job from its handler. NO_MEMORY: it cannot be told now. */
+static warren_status check(struct wr_runner *runner, struct warren_job *job)
 {
     warren_error err = { .status = WARREN_OK };
     struct wr_retry_policy policy;
@@ -296,10 +296,14 @@ static void check(struct wr_runner *runner, struct warren_job *job)
     if (has_own_policy && !wr_job_policy(job, &policy, &err)) {
         wr_job_condemn(job, "bad_message", "%s", err.text);
     }
-    if (!job->queue->json_raw && claims_json(job) &&
-        wr_job_check_json(job, runner->settings->json_depth, &err)) {
+    if (job->queue->json_raw || !claims_json(job)) {
+        return WARREN_OK;
+    }
+    warren_status rc = wr_job_check_json(job, runner->settings->json_depth, &err);
+    if (rc && rc != WARREN_NO_MEMORY) {
         wr_job_condemn(job, "bad_message", "%s", err.text);
     }
+    return rc == WARREN_NO_MEMORY ? rc : WARREN_OK;
 }
 
 void wr_runner_run(void *user, struct warren_job *job)
@@ -308,7 +312,12 @@ void wr_runner_run(void *user, struct warren_job *job)
     const struct wr_lane *lane = job->lane;
     job->home = runner;
     wr_ledger_begin(runner->ledger, job->slot, job); /* a body may crash its check, too */
-    check(runner, job);
+    if (check(runner, job)) { /* nobody's fault: it is tried again, here or elsewhere */
+        wr_ledger_end(runner->ledger, job->slot);
+        log_job(WR_ERROR, "job.no_memory", job, " given_back=1 error=");
+        settle(runner, job, WR_SETTLE_REQUEUE);
+        return;
+    }
     if (!job->reason) {
         wr_count(&runner->counters->started);
         WR_CRASH_POINT("before_handler");

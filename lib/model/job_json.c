@@ -8,6 +8,7 @@
 // leaves its job.
 #include "model/job.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <math.h>
 #include <stdlib.h>
@@ -233,6 +234,7 @@ static warren_status parse(struct wr_slice body, int depth, json_object **out, w
     if (!tokener) {
         return wr_no_memory(err);
     }
+    errno = 0; /* json-c has no word of its own for memory that was refused */
     json_object *root = json_tokener_parse_ex(tokener, body.data, (int)body.size);
     enum json_tokener_error problem = json_tokener_get_error(tokener);
     size_t end = json_tokener_get_parse_end(tokener);
@@ -241,6 +243,10 @@ static warren_status parse(struct wr_slice body, int depth, json_object **out, w
         problem = json_tokener_get_error(tokener);
     }
     json_tokener_free(tokener);
+    if (errno == ENOMEM) {
+        json_object_put(root);
+        return wr_no_memory(err);
+    }
     while (end < body.size && is_space(body.data[end])) {
         end++;
     }

@@ -4,7 +4,8 @@
 //
 //     FAULT_CONFIG  FAULT_LEDGER  FAULT_GAUGES    paths
 //     FAULT_TYPES   types with a handler, parted by commas
-//     FAULT_BEHAVE  the body that counts for jobs which carry none of their own
+//     FAULT_BEHAVE  the body that counts for jobs which carry none of their own;
+//                   FAULT_BEHAVE_<type>: for those of that type
 //     FAULT_AS_MIB  address space that it may have (RLIMIT_AS)
 //     FAULT_LOG     level of the library's log lines on stderr, 0…3
 //
@@ -24,7 +25,7 @@
 enum { TYPES_MOST = 16, GAUGE_EVERY_MS = 100, OWN_FDS_FROM = 900 };
 
 static int ledger;
-static const char *behaviour;
+static struct json_object *wishes[TYPES_MOST]; /* of types */
 
 static void pass_ms(int64_t ms)
 {
@@ -35,14 +36,19 @@ static void pass_ms(int64_t ms)
 
 /* --- what a job asks for -------------------------------------------------------------------------- */
 
-/* A job's own words: its body when that is a JSON object with `do`, else the worker's behaviour. */
+/* A job's own words: its body when that is a JSON object with `do`, else its type's, which were
+ * parsed at the start and are only read. */
 struct wish {
     struct json_object *tree;
+    struct json_object *own; /* of the job */
 };
 
 static struct json_object *parse(const char *text, size_t size)
 {
     struct json_tokener *tokener = json_tokener_new();
+    if (!tokener) {
+        return NULL;
+    }
     struct json_object *tree = json_tokener_parse_ex(tokener, text, (int)size);
     bool is_whole = json_tokener_get_error(tokener) == json_tokener_success;
     json_tokener_free(tokener);
@@ -54,12 +60,12 @@ static struct json_object *parse(const char *text, size_t size)
     return tree;
 }
 
-static struct wish read_wish(const warren_job *job)
+static struct wish read_wish(const warren_job *job, struct json_object *of_type)
 {
     size_t size;
     const char *body = warren_job_body(job, &size);
-    struct json_object *tree = parse(body, size);
-    return (struct wish){ tree ? tree : parse(behaviour, strlen(behaviour)) };
+    struct json_object *own = size && *body == '{' ? parse(body, size) : NULL;
+    return (struct wish){ own ? own : of_type, own };
 }
 
 static const char *text_of(const struct wish *wish, const char *name, const char *fallback)
@@ -80,22 +86,29 @@ static int64_t number_of(const struct wish *wish, const char *name, int64_t fall
 
 /* --- the ledger's lines --------------------------------------------------------------------------- */
 
+/* The library makes the text at the first call, and "" of it while memory is refused. */
+static const char *id_of(const warren_job *job)
+{
+    const char *id = warren_job_id(job);
+    return *id ? id : warren_job_id(job);
+}
+
 static void note_start(const warren_job *job)
 {
-    ledger_write(ledger, "S %s %s %lld %ld %d", warren_job_id(job), warren_job_type(job),
+    ledger_write(ledger, "S %s %s %lld %ld %d", id_of(job), warren_job_type(job),
                  (long long)ledger_now_us(), (long)getpid(), warren_job_attempt(job));
 }
 
 static warren_verdict done(const warren_job *job, warren_verdict verdict)
 {
-    ledger_write(ledger, "D %s %s %lld %ld", warren_job_id(job), warren_job_type(job),
+    ledger_write(ledger, "D %s %s %lld %ld", id_of(job), warren_job_type(job),
                  (long long)ledger_now_us(), (long)getpid());
     return verdict;
 }
 
 static void note_failure(const warren_job *job, const char *why)
 {
-    ledger_write(ledger, "F %s %s %lld %ld %d %s", warren_job_id(job), warren_job_type(job),
+    ledger_write(ledger, "F %s %s %lld %ld %d %s", id_of(job), warren_job_type(job),
                  (long long)ledger_now_us(), (long)getpid(), warren_job_attempt(job), why);
 }
 
@@ -239,11 +252,11 @@ static warren_verdict be_publishing(warren_job *job, const struct wish *wish)
 {
     char id[200];
     warren_error err;
-    (void)snprintf(id, sizeof id, "%.190s.f", warren_job_id(job));
+    (void)snprintf(id, sizeof id, "%.190s.f", id_of(job));
     warren_message message = { .type = text_of(wish, "type", warren_job_type(job)),
                                .body = text_of(wish, "body", "{\"do\":\"done\"}"),
                                .id = id };
-    ledger_write(ledger, "P %s %s %s %lld", id, warren_job_id(job), message.type,
+    ledger_write(ledger, "P %s %s %s %lld", id, id_of(job), message.type,
                  (long long)ledger_now_us());
     if (warren_job_publish(job, &message, &err)) {
         note_failure(job, "publish");
@@ -295,15 +308,14 @@ static const struct behaviour *behaviour_of(const warren_job *job, const struct 
 
 static warren_verdict handle(warren_job *job, void *user)
 {
-    (void)user;
     note_start(job);
-    struct wish wish = read_wish(job);
+    struct wish wish = read_wish(job, user);
     int64_t before_ms = number_of(&wish, "before_ms", 0);
     if (before_ms) {
         pass_ms(before_ms);
     }
     warren_verdict verdict = behaviour_of(job, &wish)->act(job, &wish);
-    json_object_put(wish.tree);
+    json_object_put(wish.own);
     return verdict;
 }
 
@@ -432,11 +444,23 @@ static const char *setting(const char *name, const char *fallback)
     return value && *value ? value : fallback;
 }
 
+/* How jobs of a type behave that say nothing themselves. */
+static struct json_object *behaviour_of_type(const char *type)
+{
+    char name[300];
+    (void)snprintf(name, sizeof name, "FAULT_BEHAVE_%.250s", type);
+    const char *text = setting(name, setting("FAULT_BEHAVE", "{\"do\":\"done\"}"));
+    return parse(text, strlen(text));
+}
+
 static warren_status handle_types(warren *w, char *types, warren_error *err)
 {
     char *rest = NULL;
-    for (char *type = strtok_r(types, ",", &rest); type; type = strtok_r(NULL, ",", &rest)) {
-        warren_status rc = warren_handle(w, type, handle, NULL, err);
+    size_t count = 0;
+    for (char *type = strtok_r(types, ",", &rest); type && count < TYPES_MOST;
+         type = strtok_r(NULL, ",", &rest)) {
+        wishes[count] = behaviour_of_type(type);
+        warren_status rc = warren_handle(w, type, handle, wishes[count++], err);
         if (rc) {
             return rc;
         }
@@ -472,7 +496,6 @@ int main(void)
     (void)setvbuf(stderr, NULL, _IOLBF, 0);
     limit_memory();
     (void)snprintf(types, sizeof types, "%s", setting("FAULT_TYPES", "work"));
-    behaviour = setting("FAULT_BEHAVE", "{\"do\":\"done\"}");
     ledger = open_own(getenv("FAULT_LEDGER"));
     warren_log_to(print_line, NULL, atoi(setting("FAULT_LOG", "2")));
     warren_status rc = warren_open(&w, getenv("FAULT_CONFIG"), &err);
@@ -482,5 +505,8 @@ int main(void)
         (void)fprintf(stderr, "fault_worker: %s\n", err.text);
     }
     warren_close(w);
+    for (size_t i = 0; i < TYPES_MOST; i++) {
+        json_object_put(wishes[i]);
+    }
     return warren_exit_code(rc);
 }

@@ -2,8 +2,11 @@
 // DESIGN: rows about handlers that misbehave. They run in the worker's own process, so a crash takes the
 // worker along; a supervisor (restarts_most) starts it again, and the ledger in state_dir tells which
 // job did it. The others in that process are done by it or by the next.
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "field_inside.h"
 
@@ -15,11 +18,17 @@ enum {
     CRASHES_MOST = 3,
     RESTARTS_MOST = 60,
     HARMED_MS = 3000,
+    SINGLE_ROUNDS = 6,
+    MALLOCS_A_ROUND = 1500,
+    MEMORY_MS = 700,
 };
 
 #define CRASHING_QUEUE                                                                             \
     "prefetch = 20; max_crashes = 3; retry: { attempts = 3; backoff = \"fixed\"; first = \"1s\"; " \
     "jitter = 0.0; }; jobs: ( { type = \"work\"; concurrency = 4; } );"
+
+#define FAILING "FAULT_BEHAVE_fail={\"do\":\"fail\",\"times\":1}"
+#define PUBLISHING "FAULT_BEHAVE_publish={\"do\":\"publish\",\"type\":\"work\",\"body\":\"x\"}"
 
 static const char neighbour[] = "{\"do\":\"sleep\",\"ms\":5}";
 
@@ -179,6 +188,92 @@ static void change_the_process(struct field *field)
     crash_by(field, leaving, NULL, again);
 }
 
+/* --- memory that is refused ----------------------------------------------------------------------- */
+
+/* One round: what fails, and whether bodies are JSON, in whose parser a refusal is a crash
+ * (json-c 0.16), so that only there the worker may end by one. */
+struct refusal {
+    const char *config;
+    const char *which; /* the n-th malloc, or each n-th (%n) */
+    const char *body;
+    bool may_crash;
+};
+
+static void publish_three_types(struct field *field, const char *body)
+{
+    static const char *const types[] = { "work", "fail", "publish" };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        struct field_source jobs = { .type = types[i],
+                                     .body = body,
+                                     .count = i ? field->jobs / 4 : field->jobs };
+        field_expect_exit(field, field_source(field, &jobs), 0, READY_MS);
+    }
+}
+
+/* A worker whose malloc fails, counted from its readiness on. It may lose its connection, give jobs
+ * back, or end. */
+static void refuse_memory(struct field *field, const struct refusal *refusal)
+{
+    char *after = field_print("%s/after", field->folder);
+    char *preload = field_print("LD_PRELOAD=%s", FAULT_SHIM);
+    char *shim = field_print("WARREN_SHIM=malloc:%s", refusal->which);
+    char *from = field_print("WARREN_SHIM_AFTER=%s", after);
+    const char *const environment[] = { preload, shim, from, FAILING, PUBLISHING, NULL };
+    struct field_worker how = { .config = refusal->config,
+                                .types = "work,fail,publish",
+                                .environment = environment };
+    (void)unlink(after);
+    struct field_process *worker = ready_worker(field, &how);
+    (void)close(open(after, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    publish_three_types(field, refusal->body);
+    field_pass(field, MEMORY_MS);
+    if (worker->pid) {
+        field_signal(worker, SIGTERM);
+    }
+    int code = field_wait_exit(field, worker, READY_MS);
+    (void)field_expect(field, code >= 0 && (code < 128 || refusal->may_crash),
+                       "%s with malloc:%s ends with %d", worker->name, refusal->which, code);
+    free(after);
+    free(preload);
+    free(shim);
+    free(from);
+}
+
+static void refuse_some_memory(struct field *field, struct refusal *refusal)
+{
+    for (int round = 0; round < SINGLE_ROUNDS; round++) {
+        char *which = field_print("%d", 1 + (int)field_random(field, MALLOCS_A_ROUND));
+        refusal->which = which;
+        refuse_memory(field, refusal);
+        free(which);
+    }
+    refusal->which = "%53";
+    refuse_memory(field, refusal);
+}
+
+static void failing_malloc(struct field *field)
+{
+    static const char *const environment[] = { FAILING, PUBLISHING, NULL };
+    const char *config = field_config(
+        field, &(struct field_config){
+                   .main = "drain_timeout = \"2s\";",
+                   .queue = "prefetch = 20; max_crashes = 1000; retry: { attempts = 8; backoff = "
+                            "\"fixed\"; first = \"1s\"; jitter = 0.0; }; jobs: ("
+                            "{ type = \"work\"; concurrency = 4; }, { type = \"fail\"; },"
+                            "{ type = \"publish\"; } );" });
+    struct refusal plain = { .config = config, .body = "as its type does" };
+    struct refusal json = { .config = config, .body = "{\"as\":\"its type\"}", .may_crash = true };
+    refuse_some_memory(field, &plain);
+    refuse_some_memory(field, &json);
+    (void)field_worker(field, &(struct field_worker){ .config = config,
+                                                      .types = "work,fail,publish",
+                                                      .environment = environment });
+    (void)field_drain(field, DRAIN_MS);
+    field_check(field, &(struct field_bounds){ .duplicates_most = (int64_t)2 * (SINGLE_ROUNDS + 1) *
+                                                                  (PREFETCH + AT_ONCE),
+                                               .limits = { .attempts = 8 } });
+}
+
 const struct row rows_handler[] = {
 
     ROW(39, ROW_PLAIN, 500, 15, hang,
@@ -188,5 +283,7 @@ const struct row rows_handler[] = {
     ROW(41, ROW_PLAIN, 200, 40, leak, "a handler uses up the memory: the same"),
     ROW(42, ROW_PLAIN, 200, 40, change_the_process,
         "handlers change the process, close its fds, call exit: nothing is lost, no ack for exit"),
+    ROW(43, ROW_ONCE, 60, 60, failing_malloc,
+        "malloc fails at random calls: jobs run again or the worker ends, no crash, nothing lost"),
     ROWS_END,
 };

@@ -194,7 +194,8 @@ static void note_refused(struct book *book, struct entry *entry, char *words[])
 
 static void note_promised(struct book *book, struct entry *entry, char *words[])
 {
-    book->counts[BOOK_ATTEMPTED] += !entry->job.attempted++;
+    (void)book; /* it counts when it ends */
+    entry->job.attempted++;
     if (!entry->parent) {
         entry->parent = book_need(strdup(words[2]));
     }
