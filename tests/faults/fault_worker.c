@@ -8,6 +8,7 @@
 //                   FAULT_BEHAVE_<type>: for those of that type
 //     FAULT_AS_MIB  address space that it may have (RLIMIT_AS)
 //     FAULT_LOG     level of the library's log lines on stderr, 0…3
+//     FAULT_STDERR  where stderr goes instead, such as /dev/full
 //
 // A thread writes what warren_stats says to the gauges file every 100 ms. It blocks all signals, so
 // that they reach warren_run.
@@ -493,6 +494,9 @@ int main(void)
     char types[256];
     warren *w = NULL;
     warren_error err = { .status = WARREN_OK };
+    if (getenv("FAULT_STDERR") && !freopen(getenv("FAULT_STDERR"), "we", stderr)) {
+        _exit(LEDGER_BROKEN);
+    }
     (void)setvbuf(stderr, NULL, _IOLBF, 0);
     limit_memory();
     (void)snprintf(types, sizeof types, "%s", setting("FAULT_TYPES", "work"));

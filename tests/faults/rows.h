@@ -42,6 +42,8 @@ struct row {
 extern const struct row rows_process[];
 extern const struct row rows_input[];
 extern const struct row rows_again[];
+extern const struct row rows_reconnect[];
+extern const struct row rows_config[];
 extern const struct row rows_broker[];
 extern const struct row rows_handler[];
 extern const struct row rows_network[];
@@ -57,6 +59,8 @@ extern const struct row rows_policy[];
     rows_process,  \
     rows_input,    \
     rows_again,    \
+    rows_reconnect, \
+    rows_config, \
     rows_broker,   \
     rows_handler,  \
     rows_network,  \
