@@ -351,7 +351,7 @@ static void channel_exception(struct field *field)
     scene.worker = ready_worker(
         field, two_queues(field, (struct field_config){ .port = proxy_port(scene.proxy) }));
     int connection = find_consumer(&scene);
-    spoil_ack(&scene, connection, TAG_LAST, 2 ^ 1); /* the second tag is said to be the first */
+    spoil_ack(&scene, connection, TAG_LAST, 0x2 ^ 0x1); /* the second tag is said to be the first */
     (void)field_wait_log(field, scene.worker, "unknown delivery tag 1", 1, 1000);
     one_job(&scene); /* the first tag of the new channel was the job that came again */
     spoil_ack(&scene, connection, TAG_FIRST, 0x40); /* a tag that never was */
