@@ -189,16 +189,26 @@ static warren_status keep_socket(struct wr_amqp *amqp, const struct wr_amqp_plan
     return WARREN_OK;
 }
 
+/* A connect (with TLS perhaps two) and a login end by themselves, each after its time: the watch is
+ * for what hangs beyond. */
+static void allow_time(struct wr_amqp *amqp, const struct wr_amqp_plan *plan)
+{
+    if (amqp->watch) {
+        wr_watch_begin(amqp->watch, 2 * plan->connect_timeout_ms * WR_US_PER_MS + amqp->stuck_us);
+    }
+}
+
 static warren_status try_host(struct wr_amqp *amqp, const struct wr_amqp_plan *plan,
                               const struct wr_uri_host *host, warren_error *err)
 {
-    wr_amqp_be_patient(amqp);
+    allow_time(amqp, plan);
     amqp->connection = amqp_new_connection();
     if (!amqp->connection) {
         return wr_no_memory(err);
     }
     warren_status status = open_socket(amqp, plan, host, err);
     status = status ? status : keep_socket(amqp, plan, err);
+    allow_time(amqp, plan);
     status = status ? status : wr_amqp_login(amqp, plan, host, err);
     if (status) {
         forget_socket(amqp);
