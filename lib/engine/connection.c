@@ -83,6 +83,7 @@ bool wr_connection_step(struct wr_connection *connection, int64_t now_us)
     } else if (now_us >= connection->next_try_us) {
         open_one(connection);
     }
+    wr_connection_begin(connection); /* the rest of this step uses it already */
     return connection->broker != NULL;
 }
 
