@@ -110,6 +110,14 @@ static void hint_at_timeout(struct wr_source *source)
     }
 }
 
+static void lose_channel(struct wr_subscription *sub, struct wr_source *source, int64_t now_us)
+{
+    wr_count(&sub->options.counters->channel_losses);
+    wr_source_forget(source);
+    plan_source(source, now_us, WARREN_OK);
+    note_lost(sub);
+}
+
 void wr_subscription_note_channel(struct wr_subscription *sub, const struct wr_event *event,
                                   int64_t now_us)
 {
@@ -124,10 +132,7 @@ void wr_subscription_note_channel(struct wr_subscription *sub, const struct wr_e
     if (strstr(event->text, "timed out")) {
         hint_at_timeout(source);
     }
-    wr_count(&sub->options.counters->channel_losses);
-    wr_source_forget(source);
-    plan_source(source, now_us, WARREN_OK);
-    note_lost(sub);
+    lose_channel(sub, source, now_us);
 }
 
 /* --- bringing back --- */
@@ -336,7 +341,8 @@ warren_status wr_subscription_begin(struct wr_subscription *sub, int64_t now_us,
 
 void wr_subscription_step(struct wr_subscription *sub, int64_t now_us)
 {
-    if (sub->has_ended) {
+    if (sub->has_ended) { /* a dial that was under way is taken, or its descriptor keeps us awake */
+        (void)(sub->connection.dial && wr_connection_step(&sub->connection, now_us));
         return;
     }
     if (wr_connection_step(&sub->connection, now_us)) {
@@ -391,11 +397,15 @@ bool wr_subscription_cancel(struct wr_subscription *sub, int64_t now_us)
         if (source->state != WR_SOURCE_CONSUMING) {
             continue;
         }
-        if (wr_broker_cancel(sub->connection.broker, source->channel, source->name, &err)) {
+        warren_status rc =
+            wr_broker_cancel(sub->connection.broker, source->channel, source->name, &err);
+        if (is_gone(rc)) {
             wr_subscription_lose(sub, now_us, err.text);
-            return false;
+        } else if (rc) { /* the broker closed this channel meanwhile; what runs of others goes on */
+            lose_channel(sub, source, now_us);
+        } else {
+            source->state = WR_SOURCE_IDLE;
         }
-        source->state = WR_SOURCE_IDLE;
     }
     return sub->connection.broker != NULL;
 }

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+// The subscription at moments that a test on a real broker does not meet: a drain while a connection
+// is being opened or while the broker closes a channel, and who watches a connection that is new.
+#include <CUnit/Basic.h>
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "amqp_talk.h"
+#include "engine/subscription.h"
+#include "engine/watchdog.h"
+#include "fake_broker.h"
+
+enum { SOURCES = 2, MOST_MS = 10000 };
+
+static struct fake *fake;
+static struct wr_broker_settings settings;
+static struct wr_subscription sub;
+static struct wr_watch watch;
+static struct wr_counters counters;
+static struct wr_source sources[SOURCES];
+static int losses;
+
+static void note_lost(void *owner)
+{
+    (void)owner;
+    losses++;
+}
+
+static void start(size_t source_count)
+{
+    static char names[SOURCES][8] = { "first", "second" };
+    fake = fake_open();
+    settings = talk_settings(fake_url(fake));
+    wr_watch_init(&watch, "tested");
+    losses = 0;
+    for (size_t i = 0; i < SOURCES; i++) {
+        sources[i] =
+            (struct wr_source){ .name = names[i], .channel = (uint16_t)(i + 1), .prefetch = 10 };
+    }
+    struct wr_subscription_options options = {
+        .broker = { .settings = &settings, .name = "test", .watch = &watch },
+        .counters = &counters,
+        .sources = sources,
+        .source_count = source_count,
+        .lost = note_lost,
+    };
+    wr_subscription_init(&sub, &options, NULL);
+}
+
+static void end(void)
+{
+    CU_ASSERT(wr_subscription_close(&sub));
+    fake_close(fake);
+    wr_watch_done(&watch);
+}
+
+static void step(void)
+{
+    wr_subscription_step(&sub, wr_clock_mono_us(NULL));
+}
+
+/* Whether the opening that is under way ends within the time. */
+static bool wait_for_dial(void)
+{
+    struct pollfd polled = { .fd = wr_dial_fd(sub.connection.dial), .events = POLLIN };
+    return poll(&polled, 1, MOST_MS) == 1;
+}
+
+static void a_drain_takes_what_was_being_opened(void)
+{
+    start(0);
+    step();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sub.connection.dial);
+    CU_ASSERT_FALSE(wr_subscription_cancel(&sub, wr_clock_mono_us(NULL)));
+    CU_ASSERT(wait_for_dial());
+    step();
+    CU_ASSERT_PTR_NULL(sub.connection.dial); /* its descriptor stays readable until then */
+    end();
+}
+
+static void a_drain_takes_what_could_not_be_opened_and_tries_no_more(void)
+{
+    start(0);
+    settings.connect_timeout_ms = 100;
+    fake_mute(fake, true);
+    step();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sub.connection.dial);
+    CU_ASSERT_FALSE(wr_subscription_cancel(&sub, wr_clock_mono_us(NULL)));
+    CU_ASSERT(wait_for_dial());
+    step();
+    wr_subscription_step(&sub, INT64_MAX / 2); /* long after the next try would have been due */
+    CU_ASSERT_PTR_NULL(sub.connection.dial);
+    CU_ASSERT_EQUAL(wr_subscription_deadline_us(&sub), INT64_MAX);
+    end();
+}
+
+static void get_connected(void)
+{
+    step();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sub.connection.dial);
+    CU_ASSERT(wait_for_dial());
+    step();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sub.connection.broker);
+}
+
+static void a_channel_that_is_closed_during_a_drain_costs_no_other(void)
+{
+    start(2);
+    get_connected();
+    CU_ASSERT_EQUAL_FATAL(sources[0].state, WR_SOURCE_CONSUMING);
+    CU_ASSERT_EQUAL_FATAL(sources[1].state, WR_SOURCE_CONSUMING);
+    uint32_t epoch = sources[1].epoch;
+    fake_channel_close(fake, (struct fake_place){ 0, 1 }, 406, "PRECONDITION_FAILED - timed out");
+    CU_ASSERT(wr_subscription_cancel(&sub, wr_clock_mono_us(NULL)));
+    CU_ASSERT_EQUAL(sources[0].state, WR_SOURCE_CLOSED);
+    CU_ASSERT_EQUAL(sources[1].state, WR_SOURCE_IDLE);
+    CU_ASSERT_EQUAL(sources[1].epoch, epoch); /* what runs can still be settled */
+    CU_ASSERT_EQUAL(losses, 1);
+    end();
+}
+
+static void a_fresh_connection_is_watched_from_its_first_use(void)
+{
+    start(2);
+    get_connected();
+    CU_ASSERT_NOT_EQUAL(atomic_load(&watch.deadline_us), INT64_MAX);
+    wr_connection_end(&sub.connection);
+    CU_ASSERT_EQUAL(atomic_load(&watch.deadline_us), INT64_MAX);
+    end();
+}
+
+/* --- a dial under watch --- */
+
+static int listen_in_silence(int *out_port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&address, size), 0);
+    CU_ASSERT_EQUAL_FATAL(listen(fd, 16), 0);
+    CU_ASSERT_EQUAL_FATAL(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *out_port = ntohs(address.sin_port);
+    return fd;
+}
+
+/* A cut would end the whole dial, and with it the tries of all other hosts. */
+static void a_slow_host_has_its_connect_timeout_however_short_the_others_are(void)
+{
+    struct wr_watchdog *dog = NULL;
+    struct wr_watch *const watches[] = { &watch };
+    warren_error err = { .status = WARREN_OK };
+    struct wr_broker *broker = NULL;
+    char url[64];
+    int port;
+    int fd = listen_in_silence(&port);
+    (void)snprintf(url, sizeof url, "amqp://127.0.0.1:%d", port);
+    settings = talk_settings(url);
+    settings.heartbeat_ms = 0;
+    settings.rpc_timeout_ms = 10; /* so a call counts as stuck after one second */
+    settings.connect_timeout_ms = 2500;
+    wr_watch_init(&watch, "tested");
+    CU_ASSERT_EQUAL_FATAL(wr_watchdog_new(&dog, watches, 1, NULL), WARREN_OK);
+    struct wr_broker_options options = { .settings = &settings, .name = "test", .watch = &watch };
+    CU_ASSERT_EQUAL(wr_broker_open(&broker, &options, &err), WARREN_UNREACHABLE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "does not answer within 2500 ms"));
+    wr_watch_end(&watch);
+    wr_watchdog_free(dog);
+    wr_watch_done(&watch);
+    (void)close(fd);
+}
+
+int main(void)
+{
+    if (CU_initialize_registry()) {
+        return 1;
+    }
+    CU_pSuite suite = CU_add_suite("subscription", NULL, NULL);
+    CU_ADD_TEST(suite, a_drain_takes_what_was_being_opened);
+    CU_ADD_TEST(suite, a_drain_takes_what_could_not_be_opened_and_tries_no_more);
+    CU_ADD_TEST(suite, a_channel_that_is_closed_during_a_drain_costs_no_other);
+    CU_ADD_TEST(suite, a_fresh_connection_is_watched_from_its_first_use);
+    CU_ADD_TEST(suite, a_slow_host_has_its_connect_timeout_however_short_the_others_are);
+    CU_basic_set_mode(CU_BRM_NORMAL);
+    CU_basic_run_tests();
+    int failed = (int)CU_get_number_of_failures();
+    CU_cleanup_registry();
+    return failed ? 1 : 0;
+}
