@@ -15,6 +15,7 @@
 
 enum {
     STEP_MS = 20000,
+    STUCK_MS = 90000,
     WINDOW = 32,
     PUBLISH_MS = 1000, /* publish.timeout */
     LATE_MS = 1000,    /* of an answer, on a busy machine */
@@ -232,8 +233,10 @@ struct visit {
 static void open_visit(struct visit *visit, struct field *field, const char *broker)
 {
     *visit = (struct visit){ .field = field, .fake = fake_open() };
-    const char *config = field_config(
-        field, &(struct field_config){ .url = fake_url(visit->fake), .broker = broker });
+    const char *config =
+        field_config(field, &(struct field_config){ .url = fake_url(visit->fake),
+                                                    .broker = broker,
+                                                    .main = "drain_timeout = \"3s\";" });
     visit->worker = field_worker(field, &(struct field_worker){ .config = config });
     field_expect(field, fake_wait(visit->fake, FAKE_CONSUMES, 1, STEP_MS), "no consumer came");
 }
@@ -435,6 +438,29 @@ static void nothing_is_delivered(struct field *field)
     close_visit(&visit);
 }
 
+/* The peer's process hangs, its heartbeats go on. First the consumer has to notice, then, when a retry is
+ * to be sent, the publisher. */
+static void stuck_connections(struct field *field)
+{
+    struct visit visit;
+    open_visit(&visit, field, "rpc_timeout = \"3s\";");
+    expect_good_job(&visit);
+    size_t consumes = fake_counted(visit.fake, FAKE_CONSUMES);
+    fake_stick(visit.fake);
+    field_expect(field, fake_wait(visit.fake, FAKE_CONSUMES, consumes + 1, STUCK_MS),
+                 "the consumer still trusts a connection that answers nothing");
+    expect_good_job(&visit);
+    struct fake_consumer consumer = fake_consumer(visit.fake);
+    size_t publishes = fake_counted(visit.fake, FAKE_PUBLISHES);
+    fake_deliver(visit.fake, &consumer, fake_next_tag(visit.fake, consumer.place),
+                 &(struct fake_message){ "good-retried", "work", "{\"do\":\"fail\"}" });
+    book_line(field->book, "A good-retried work 1 0");
+    visit.good++;
+    field_expect(field, fake_wait(visit.fake, FAKE_PUBLISHES, publishes + 1, STUCK_MS),
+                 "the publisher still trusts a connection that answers nothing");
+    close_visit(&visit);
+}
+
 const struct row rows_protocol[] = {
     ROW(35, ROW_ONCE, 128, 6, confirms_never_come,
         "confirms never come: each publish is answered in time, the window is free again"),
@@ -444,5 +470,7 @@ const struct row rows_protocol[] = {
         "frames that are no protocol: a new connection, and no partial job"),
     ROW(61, ROW_ONCE, 1, 60, nothing_is_delivered,
         "messages wait and none is delivered: the worker notices and connects anew"),
+    ROW(67, ROW_ONCE, 1, 60, stuck_connections,
+        "a connection has heartbeats and nothing else: both sides connect anew"),
     ROWS_END,
 };

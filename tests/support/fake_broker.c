@@ -236,6 +236,14 @@ void fake_mute(struct fake *fake, bool is_mute)
     leave(fake);
 }
 
+void fake_stick(struct fake *fake)
+{
+    enter(fake);
+    for (size_t i = 0; i < fake->counts[FAKE_ACCEPTED]; i++)
+        fake->sessions[i]->is_stuck = true;
+    leave(fake);
+}
+
 /* --- what happened --- */
 
 size_t fake_counted(struct fake *fake, enum fake_count what)

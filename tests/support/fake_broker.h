@@ -78,6 +78,10 @@ void fake_heartbeat(struct fake *fake, uint16_t interval_s, bool is_sent);
 /** Reads, but neither answers nor sends heartbeats any more: sudden silence. */
 void fake_mute(struct fake *fake, bool is_mute);
 
+/** All connections that are open now get heartbeats and nothing else any more, and what they say is
+ * not heard; those to come are well. */
+void fake_stick(struct fake *fake);
+
 /* --- what happened --- */
 
 size_t fake_counted(struct fake *fake, enum fake_count what);

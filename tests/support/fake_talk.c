@@ -434,6 +434,8 @@ static void take_frame(struct fake *fake, struct fake_session *session, const un
     }
     if (frame[0] == WIRE_HEARTBEAT)
         fake_count(fake, FAKE_HEARTBEATS);
+    else if (session->is_stuck)
+        return;
     else if (frame[0] == WIRE_METHOD)
         take_method(fake, &request, frame + WIRE_FRAME_HEAD, size);
     else

@@ -26,7 +26,7 @@ struct fake_channel {
 struct fake_session {
     int number;
     int fd; /* -1 when closed */
-    bool has_greeted;
+    bool has_greeted, is_stuck;
     unsigned char *in, *out;
     size_t in_size, out_size;
     int64_t beat_us; /* between heartbeats; 0: none */
