@@ -18,13 +18,14 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "io/ledger_layout.h"
 
-enum { NAME_SIZE = 160, DESCRIPTOR_MOST = 4096, DESCRIPTOR_SPARE = 16 };
+enum { NAME_SIZE = 160, DESCRIPTOR_MOST = 4096, DESCRIPTOR_SPARE = 16, LOCK_TRIES = 50 };
 
 struct wr_ledger {
     struct wr_ledger_header *header;
@@ -91,6 +92,19 @@ static void move_high(int *fd)
     }
 }
 
+/* Whoever harvests the folder at this moment holds it, too, until he has seen that it is unfinished. */
+static bool lock(int fd)
+{
+    const struct timespec pause = { .tv_nsec = 1000000 };
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (!flock(fd, LOCK_EX | LOCK_NB)) {
+            return true;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
 static warren_status fail(const char *what, warren_error *err)
 {
     return wr_fail(err, WARREN_FAILED, "cannot %s the ledger: %s", what, strerror(errno));
@@ -134,7 +148,7 @@ static warren_status make_file(struct wr_ledger *ledger, warren_error *err)
         return fail("make", err);
     }
     move_high(&ledger->fd);
-    warren_status rc = flock(ledger->fd, LOCK_EX | LOCK_NB) ? fail("lock", err) : map(ledger, err);
+    warren_status rc = lock(ledger->fd) ? map(ledger, err) : fail("lock", err);
     if (!rc) {
         fill_header(ledger);
         rc = renameat(ledger->folder_fd, hidden, ledger->folder_fd, ledger->name)

@@ -4,6 +4,7 @@
 #include <CUnit/CUnit.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 
 #include "io/crashbook.h"
 #include "io/ledger_layout.h"
@@ -127,6 +128,7 @@ static void processes_share_the_book(void)
     (void)fflush(NULL);
     for (int i = 0; i < CHILDREN; i++) {
         pids[i] = fork();
+        (void)(pids[i] || prctl(PR_SET_PDEATHSIG, SIGKILL));
         if (pids[i] == 0) {
             struct wr_crashbook *mine = open_book();
             for (int j = 0; j < EACH; j++) {
@@ -298,6 +300,31 @@ static void a_book_that_is_held_stops_nobody(void)
     state_remove();
 }
 
+/* A harvester holds a file that it finds, while it looks whether its process lives: also one that is
+ * being made, which its maker locks at the same moment. */
+static void a_ledger_can_be_made_while_others_harvest(void)
+{
+    enum { HARVESTERS = 2, LEDGERS = 1500 };
+    pid_t pids[HARVESTERS];
+    state_make();
+    (void)fflush(NULL);
+    for (int i = 0; i < HARVESTERS; i++) {
+        pids[i] = fork();
+        (void)(pids[i] || prctl(PR_SET_PDEATHSIG, SIGKILL));
+        for (struct wr_crashbook *book = pids[i] ? NULL : open_book(); book;) {
+            wr_crashbook_harvest(book, wr_clock_wall_ms(NULL), NULL, NULL);
+        }
+    }
+    for (int i = 0; i < LEDGERS; i++) {
+        wr_ledger_close(state_ledger(1)); /* ends the test when it can't be made */
+    }
+    for (int i = 0; i < HARVESTERS; i++) {
+        (void)kill(pids[i], SIGKILL);
+        CU_ASSERT_EQUAL(state_wait(pids[i]), 1000 + SIGKILL);
+    }
+    state_remove();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -313,6 +340,7 @@ int main(void)
     CU_ADD_TEST(suite, a_book_that_makes_no_sense_is_replaced);
     CU_ADD_TEST(suite, only_ledgers_of_the_namespace_are_taken);
     CU_ADD_TEST(suite, a_book_that_is_held_stops_nobody);
+    CU_ADD_TEST(suite, a_ledger_can_be_made_while_others_harvest);
     CU_basic_run_tests();
     int failures = (int)CU_get_number_of_failures();
     CU_cleanup_registry();
