@@ -201,12 +201,23 @@ static warren_status handle(struct progress *progress, struct wr_event *event, w
     }
 }
 
+/* A queue that has gone meanwhile costs the channel (AMQP has it so): it is opened again. */
+static warren_status ask_depth(const struct wr_deadwalk *walk, struct wr_depth *out,
+                               warren_error *err)
+{
+    warren_status rc = wr_broker_depth(walk->broker, 1, walk->queue, out, err);
+    if (rc == WARREN_NOT_FOUND) {
+        (void)wr_broker_channel_open(walk->broker, 1, false, NULL);
+    }
+    return rc;
+}
+
 /* Nothing came for a while: is anything left for us at all? */
 static warren_status ask_again(struct progress *progress, int64_t idle_since_us, warren_error *err)
 {
     const struct wr_deadwalk *walk = progress->walk;
     struct wr_depth depth;
-    warren_status rc = wr_broker_depth(walk->broker, 1, walk->queue, &depth, err);
+    warren_status rc = ask_depth(walk, &depth, err);
     if (rc) {
         return rc;
     }
@@ -243,8 +254,8 @@ static void await_depth(const struct wr_deadwalk *walk, uint64_t wanted)
 {
     int64_t deadline_us = wr_clock_mono_us(NULL) + walk->patience_us;
     struct wr_depth depth = { 0 };
-    while (wr_broker_depth(walk->broker, 1, walk->queue, &depth, NULL) == WARREN_OK &&
-           depth.messages < wanted && wr_clock_mono_us(NULL) < deadline_us) {
+    while (ask_depth(walk, &depth, NULL) == WARREN_OK && depth.messages < wanted &&
+           wr_clock_mono_us(NULL) < deadline_us) {
         pause_walk(walk);
     }
 }
@@ -254,7 +265,7 @@ static void close_blocks(const struct progress *progress, uint16_t end)
 {
     const struct wr_deadwalk *walk = progress->walk;
     struct wr_depth depth = { 0 };
-    bool is_known = wr_broker_depth(walk->broker, 1, walk->queue, &depth, NULL) == WARREN_OK;
+    bool is_known = ask_depth(walk, &depth, NULL) == WARREN_OK;
     for (uint16_t channel = FIRST_CHANNEL; channel < end; channel++) {
         if (wr_broker_channel_close(walk->broker, channel, NULL) == WARREN_CLOSED) {
             return; /* the broker gives everything back by itself */
@@ -273,7 +284,7 @@ static warren_status count_messages(const struct wr_deadwalk *walk, struct wr_de
 {
     int64_t deadline_us = wr_clock_mono_us(NULL) + walk->patience_us;
     for (;;) {
-        warren_status rc = wr_broker_depth(walk->broker, 1, walk->queue, out, err);
+        warren_status rc = ask_depth(walk, out, err);
         if (rc || !out->consumers) {
             return rc;
         }

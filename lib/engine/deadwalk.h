@@ -29,7 +29,7 @@ struct wr_deadwalk {
 };
 
 /** Walks. What was removed stays removed also when the walk fails later; all else goes back.
- * NOT_FOUND: no such queue (channel 1 is closed then). STATE: someone else consumes it. TIMEOUT:
+ * NOT_FOUND: no such queue, or no more. Channel 1 stays open. STATE: someone else consumes it. TIMEOUT:
  * the queue stopped delivering. */
 warren_status wr_deadwalk_run(const struct wr_deadwalk *walk, warren_error *err);
 

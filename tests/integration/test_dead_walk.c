@@ -534,6 +534,32 @@ static void what_the_ladder_could_not_bring_home_goes_on_from_the_catch_all(void
     wr_text_done(&headers);
 }
 
+static bool delete_what_is_looked_at(const warren_dead_letter *letter, void *user)
+{
+    (void)letter;
+    (void)user;
+    CU_ASSERT_EQUAL(wr_broker_delete_queue(broker, CHANNEL, "emails.dead", &err), WARREN_OK);
+    return false;
+}
+
+static bool count_queue(const warren_queue_info *info, void *user)
+{
+    *(size_t *)user += info->exists;
+    return true;
+}
+
+static void a_queue_that_goes_under_a_look_does_not_end_the_next_one(void)
+{
+    size_t count = 0;
+    warren_dead_filter filter = { .queue = "emails" };
+    empty_all();
+    bury(0, 3, "a.job");
+    (void)warren_dead_each(admin, &filter, delete_what_is_looked_at, NULL, &err);
+    CU_ASSERT_EQUAL(warren_queue_each(admin, count_queue, &count, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(count, 3); /* emails, emails.apart, the catch-all */
+    declare();
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -548,6 +574,7 @@ int main(void)
     CU_ADD_TEST(suite, a_home_that_is_gone_is_told_and_the_letter_stays);
     CU_ADD_TEST(suite, garbage_is_looked_at_and_replayed_like_anything_else);
     CU_ADD_TEST(suite, what_the_ladder_could_not_bring_home_goes_on_from_the_catch_all);
+    CU_ADD_TEST(suite, a_queue_that_goes_under_a_look_does_not_end_the_next_one);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
     CU_cleanup_registry();
