@@ -16,6 +16,7 @@ enum {
     READY_MS = 30000,
     AT_ONCE = 4,
     PREFETCH = 20,
+    WINDOW = 60, /* of the source: what it publishes again by itself when its connection is lost */
     LEVEL_WINDOW = 32,
     LATE_MOST_US = 20 * 1000000, /* once the broker is up again, with the settings we ship */
 };
@@ -41,6 +42,7 @@ static void mid_batch(struct field *field, void (*harm)(struct field *field))
                                  .odd_body = "{\"do\":\"fail\",\"times\":1}",
                                  .odd_every = 10,
                                  .rate = 500,
+                                 .window = WINDOW,
                                  .republish_ms = 90000 };
     struct field_process *worker = ready_worker(field, &how);
     struct field_process *other = ready_worker(field, &how);
@@ -52,9 +54,10 @@ static void mid_batch(struct field *field, void (*harm)(struct field *field))
     (void)field_drain(field, DRAIN_MS);
     field_note(field, "connections=%lld", (long long)field_gauge(worker, "connections"));
     int64_t unknown = (int64_t)book_count(field->book, BOOK_UNKNOWN);
-    field_check(field, &(struct field_bounds){
-                           .duplicates_most = of_lost_connections(2) + LEVEL_WINDOW + unknown,
-                           .limits = { .at_once = AT_ONCE, .retry_least_us = 1000000 } });
+    field_check(field,
+                &(struct field_bounds){
+                    .duplicates_most = of_lost_connections(2) + LEVEL_WINDOW + WINDOW + unknown,
+                    .limits = { .at_once = AT_ONCE, .retry_least_us = 1000000 } });
 }
 
 static void restart_gracefully(struct field *field)
