@@ -7,6 +7,7 @@
 //     FAULT_BEHAVE  the body that counts for jobs which carry none of their own;
 //                   FAULT_BEHAVE_<type>: for those of that type
 //     FAULT_AS_MIB  address space that it may have (RLIMIT_AS)
+//     FAULT_FILES   descriptors that it may have (RLIMIT_NOFILE), which a row may change later
 //     FAULT_LOG     level of the library's log lines on stderr, 0…3
 //     FAULT_STDERR  where stderr goes instead, such as /dev/full
 //
@@ -409,11 +410,14 @@ static pthread_t start_meter(struct meter *meter)
     return thread;
 }
 
-/* Above the numbers that a job may close. */
+/* Above the numbers that a job may close, unless this process may have none so high. */
 static int open_own(const char *path)
 {
     int fd = ledger_open(path);
     int own = fcntl(fd, F_DUPFD_CLOEXEC, OWN_FDS_FROM);
+    if (own < 0) {
+        return fd;
+    }
     (void)close(fd);
     return own;
 }
@@ -476,6 +480,16 @@ static void limit_memory(void)
     }
 }
 
+static void limit_files(void)
+{
+    struct rlimit limit;
+    rlim_t files = (rlim_t)atoi(setting("FAULT_FILES", "0"));
+    if (files && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = files;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int main(void)
 {
     char types[256];
@@ -486,6 +500,7 @@ int main(void)
     }
     (void)setvbuf(stderr, NULL, _IOLBF, 0);
     limit_memory();
+    limit_files();
     (void)snprintf(types, sizeof types, "%s", setting("FAULT_TYPES", "work"));
     ledger = open_own(getenv("FAULT_LEDGER"));
     warren_log_to(print_line, NULL, atoi(setting("FAULT_LOG", "2")));

@@ -44,6 +44,7 @@ extern const struct row rows_input[];
 extern const struct row rows_again[];
 extern const struct row rows_reconnect[];
 extern const struct row rows_config[];
+extern const struct row rows_resources[];
 extern const struct row rows_broker[];
 extern const struct row rows_handler[];
 extern const struct row rows_network[];
@@ -61,6 +62,7 @@ extern const struct row rows_policy[];
     rows_again,    \
     rows_reconnect, \
     rows_config, \
+    rows_resources, \
     rows_broker,   \
     rows_handler,  \
     rows_network,  \
