@@ -85,7 +85,7 @@ static void miss_until_declared(struct field *field, const char *config, const c
     struct field_process *worker = ready_worker(field, check);
     (void)operator_delete_queue(field, "work");
     (void)field_wait_gauge(field, worker, "ready", 0, 0, 5000);
-    (void)field_wait_log(field, worker, "missing: queue work", 1, 5000);
+    (void)field_wait_log(field, worker, "missing: queue work", 1, 20000);
     expect_flow(field);
     field_pass(field, 2000);
     expect_gauge(field, worker, "ready", 0);
