@@ -82,12 +82,12 @@ static bool has_depth(void *user)
     return field_depth(wanted->field, wanted->queue) >= wanted->least;
 }
 
-void letters_wait(struct field *field, int64_t count, int deadline_ms)
+bool letters_wait(struct field *field, int64_t count, int deadline_ms)
 {
     struct wanted_depth wanted = { field, "work.dead", count };
     bool holds = field_wait(field, has_depth, &wanted, deadline_ms);
-    field_expect(field, holds, "%" PRId64 " dead letters after %d ms, not %" PRId64,
-                 field_depth(field, "work.dead"), deadline_ms, count);
+    return field_expect(field, holds, "%" PRId64 " dead letters after %d ms, not %" PRId64,
+                        field_depth(field, "work.dead"), deadline_ms, count);
 }
 
 void letters_replay(struct field *field, const char *config, size_t wanted)

@@ -26,8 +26,8 @@ struct letters_wanted {
 };
 letters_judge letters_judge_plain;
 
-/** Waits until so many stand in work.dead. */
-void letters_wait(struct field *field, int64_t count, int deadline_ms);
+/** Waits until so many stand in work.dead. False: they never did. */
+bool letters_wait(struct field *field, int64_t count, int deadline_ms);
 
 /** Replays all of them, which must be `wanted`. */
 void letters_replay(struct field *field, const char *config, size_t wanted);

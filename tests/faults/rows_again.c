@@ -79,7 +79,7 @@ static void poison_jobs(struct field *field)
                                                       .odd_every = ODD_EVERY,
                                                       .rate = 500 });
     int poison = field->jobs / ODD_EVERY;
-    letters_wait(field, poison, READY_MS);
+    (void)letters_wait(field, poison, READY_MS);
     (void)field_drain(field, DRAIN_MS);
     struct letters_wanted wanted = { "failed", "attempt 4 fails", 4, 4 };
     (void)letters_read(field, config, judge_history, &wanted);
@@ -111,7 +111,9 @@ static void replayed_jobs(struct field *field)
     struct field_process *worker = letters_worker(field, &failing);
     (void)field_source(field, &(struct field_source){ .body = "as the worker does" });
     for (int round = 0; round < ROUNDS; round++) {
-        letters_wait(field, field->jobs, READY_MS);
+        if (!letters_wait(field, field->jobs, READY_MS)) {
+            return;
+        }
         (void)letters_read(field, config, judge_replays, &round);
         if (round == ROUNDS - 1) {
             field_signal(worker, SIGTERM);

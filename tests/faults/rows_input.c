@@ -188,7 +188,7 @@ static void oversized_bodies(struct field *field)
     sender_open(field);
     int bad = send_oversized(field);
     sender_close();
-    letters_wait(field, bad, READY_MS);
+    (void)letters_wait(field, bad, READY_MS);
     (void)field_wait_count(field, BOOK_DONE, (uint64_t)field->jobs + 1, READY_MS);
     int64_t grown_kib = memory_kib(worker, "VmHWM") - before_kib;
     field_expect(field, grown_kib < GROWS_MOST_KIB, "the worker grew by %" PRId64 " KiB",
@@ -256,7 +256,7 @@ static void header_bombs(struct field *field)
     int bad = send_bombs(field);
     bool reads_all = sender_reads_deep();
     sender_close();
-    letters_wait(field, bad, READY_MS);
+    (void)letters_wait(field, bad, READY_MS);
     (void)field_wait_exit(field, source, READY_MS);
     (void)field_drain(field, DRAIN_MS);
     if (reads_all) { /* a newer rabbitmq-c gives such a connection up */
@@ -333,7 +333,7 @@ static void deep_json(struct field *field)
     int bad = send_deep_json(field);
     int fine = send_large_json(field);
     sender_close();
-    letters_wait(field, bad, READY_MS);
+    (void)letters_wait(field, bad, READY_MS);
     (void)field_wait_exit(field, source, READY_MS);
     (void)field_drain(field, DRAIN_MS);
     letters_expect_calm(field, worker, field->jobs + bad + fine);
@@ -428,7 +428,7 @@ static void messages_of_others(struct field *field)
         (void)sender_send(field, (struct wr_message){ .body = wr_slice_of("x") }, false);
     }
     sender_close();
-    letters_wait(field, bad + 2 * EACH, READY_MS);
+    (void)letters_wait(field, bad + 2 * EACH, READY_MS);
     (void)field_wait_exit(field, source, READY_MS);
     (void)field_wait_count(field, BOOK_DONE, (uint64_t)(field->jobs + EACH), READY_MS);
     int64_t before_ms = used_ms(worker);
