@@ -215,6 +215,7 @@ static void take_home(struct wr_consumer *consumer, struct warren_job *job, int6
         wr_count(&consumer->options.counters->stale);
     } else if (job->settle == WR_SETTLE_ACK) {
         wr_acks_settle(&source->acks, job->tag, now_us);
+        wr_connection_prove(&consumer->sub.connection);
         wr_charge_settled(consumer->options.charge, job);
     } else if (job->settle == WR_SETTLE_REQUEUE) {
         give_back(consumer, source, job->tag, true);

@@ -215,7 +215,6 @@ static void note_complete(struct wr_subscription *sub)
             return;
         }
     }
-    wr_connection_prove(&sub->connection);
     if (!atomic_exchange(&sub->is_complete, true)) {
         wr_log(WR_INFO, "consumer.ready", "queues=%zu", sub->options.source_count);
     }

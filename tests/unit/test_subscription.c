@@ -132,6 +132,20 @@ static void a_fresh_connection_is_watched_from_its_first_use(void)
     end();
 }
 
+/* As one does that sends a message which can't be read. */
+static void a_broker_that_takes_us_and_ends_it_is_asked_ever_less_often(void)
+{
+    start(2);
+    for (int i = 0; i < 3; i++) {
+        sub.connection.next_try_us = 0; /* the wait itself isn't the matter */
+        get_connected();
+        CU_ASSERT(sub.is_complete);
+        wr_subscription_lose(&sub, wr_clock_mono_us(NULL), "an end");
+        CU_ASSERT_EQUAL(sub.connection.failures, i + 1);
+    }
+    end();
+}
+
 /* --- a dial under watch --- */
 
 static int listen_in_silence(int *out_port)
@@ -183,6 +197,7 @@ int main(void)
     CU_ADD_TEST(suite, a_drain_takes_what_could_not_be_opened_and_tries_no_more);
     CU_ADD_TEST(suite, a_channel_that_is_closed_during_a_drain_costs_no_other);
     CU_ADD_TEST(suite, a_fresh_connection_is_watched_from_its_first_use);
+    CU_ADD_TEST(suite, a_broker_that_takes_us_and_ends_it_is_asked_ever_less_often);
     CU_ADD_TEST(suite, a_slow_host_has_its_connect_timeout_however_short_the_others_are);
     CU_basic_set_mode(CU_BRM_NORMAL);
     CU_basic_run_tests();
