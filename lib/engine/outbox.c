@@ -33,8 +33,8 @@ void wr_outbox_take(struct wr_outbox *outbox, struct wr_list fresh, int64_t now_
 
 struct wr_request *wr_outbox_next(struct wr_outbox *outbox)
 {
-    const struct wr_window *window = &outbox->window;
-    bool has_room = outbox->suspects ? wr_window_is_empty(window) : !wr_window_is_full(window);
+    struct wr_window *window = &outbox->window;
+    bool has_room = outbox->suspects ? wr_window_is_empty(window) : wr_window_has_room(window);
     struct wr_link *link = has_room ? wr_list_take(&outbox->waiting) : NULL;
     return link ? WR_OF(link, struct wr_request, link) : NULL;
 }

@@ -2,13 +2,16 @@
 // DESIGN: confirms come out of order and often for many at once; numbers count from 1 on each
 // channel. A ring indexed by the number answers all of it without searching. A slot is empty once
 // its request was answered or gave up; `first` moves over empty slots, and the broker's late word
-// on a number before it is ignored.
+// on a number before it is ignored. One that stays open (a message to a queue without a majority)
+// stretches the ring, as an old delivery does in acks.c, or it would stop all others after a while.
 #include "engine/window.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/error.h"
+
+enum { CAPACITY_MOST = 1 << 20 };
 
 static struct wr_request **slot_of(const struct wr_window *window, uint64_t tag)
 {
@@ -21,7 +24,7 @@ warren_status wr_window_init(struct wr_window *window, size_t capacity, warren_e
     while (power < capacity) {
         power *= 2;
     }
-    *window = (struct wr_window){ .capacity = power, .first = 1, .next = 1 };
+    *window = (struct wr_window){ .capacity = power, .limit = power, .first = 1, .next = 1 };
     window->slots = calloc(power, sizeof(struct wr_request *));
     return window->slots ? WARREN_OK : wr_no_memory(err);
 }
@@ -37,6 +40,29 @@ bool wr_window_is_full(const struct wr_window *window)
     return window->next - window->first >= window->capacity;
 }
 
+static bool grow(struct wr_window *window)
+{
+    struct wr_window larger = *window;
+    larger.capacity = window->capacity * 2;
+    larger.slots = larger.capacity <= CAPACITY_MOST
+                       ? calloc(larger.capacity, sizeof(struct wr_request *))
+                       : NULL;
+    if (!larger.slots) {
+        return false;
+    }
+    for (uint64_t tag = window->first; tag < window->next; tag++) {
+        *slot_of(&larger, tag) = *slot_of(window, tag);
+    }
+    free(window->slots);
+    *window = larger;
+    return true;
+}
+
+bool wr_window_has_room(struct wr_window *window)
+{
+    return window->open < window->limit && (!wr_window_is_full(window) || grow(window));
+}
+
 bool wr_window_is_empty(const struct wr_window *window)
 {
     return window->next == window->first;
@@ -45,6 +71,7 @@ bool wr_window_is_empty(const struct wr_window *window)
 void wr_window_add(struct wr_window *window, struct wr_request *request)
 {
     *slot_of(window, window->next++) = request;
+    window->open++;
 }
 
 static void answer(struct wr_window *window, uint64_t tag, struct wr_list *out)
@@ -53,6 +80,7 @@ static void answer(struct wr_window *window, uint64_t tag, struct wr_list *out)
     if (*slot) {
         wr_list_push(out, &(*slot)->link);
         *slot = NULL;
+        window->open--;
     }
 }
 

@@ -13,6 +13,8 @@ struct wr_window {
     struct wr_request *
         *slots; /* ring by sequence number; NULL: answered already, or given up by its caller */
     size_t capacity; /* a power of two */
+    size_t limit;    /* so many requests at once */
+    size_t open;     /* requests in the slots */
     uint64_t first;  /* the lowest number without an answer */
     uint64_t next;   /* the number that the next publish gets */
 };
@@ -21,6 +23,11 @@ warren_status wr_window_init(struct wr_window *window, size_t capacity, warren_e
 void wr_window_done(struct wr_window *window);
 
 bool wr_window_is_full(const struct wr_window *window);
+
+/** Whether one more may be sent. An old number without an answer does not stand in the way of those
+ * after it that have one: the ring grows. */
+bool wr_window_has_room(struct wr_window *window);
+
 bool wr_window_is_empty(const struct wr_window *window);
 
 /** Notes a request that is sent as the next number. */

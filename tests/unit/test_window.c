@@ -134,6 +134,27 @@ static void a_number_that_was_given_up_stays_taken_until_its_confirm(void)
     wr_window_done(&window);
 }
 
+static void a_number_without_an_answer_stands_in_nobodys_way(void)
+{
+    begin(4, 1);
+    for (uint64_t tag = 1; tag <= 4; tag++) {
+        CU_ASSERT(wr_window_has_room(&window));
+        wr_window_add(&window, &requests[tag - 1]);
+    }
+    CU_ASSERT_FALSE(wr_window_has_room(&window)); /* four wait, and four may */
+    for (uint64_t tag = 2; tag <= 1000; tag++) {  /* the first one never hears a word */
+        CU_ASSERT_EQUAL(resolve(tag, false), 1);
+        CU_ASSERT_FATAL(wr_window_has_room(&window));
+        wr_window_add(&window, &requests[tag + 2]);
+    }
+    CU_ASSERT_FALSE(wr_window_has_room(&window));
+    CU_ASSERT_EQUAL(answers[0], 0);
+    CU_ASSERT_EQUAL(reset(), 4);
+    CU_ASSERT_EQUAL(answers[0], 1);
+    CU_ASSERT_EQUAL(window.open, 0);
+    wr_window_done(&window);
+}
+
 static void a_returned_message_finds_its_request_by_id_and_place(void)
 {
     begin(4, 1);
@@ -177,6 +198,7 @@ int main(void)
     CU_ADD_TEST(suite, whatever_is_confirmed_each_request_is_answered_once);
     CU_ADD_TEST(suite, a_group_is_answered_up_to_its_number_and_no_further);
     CU_ADD_TEST(suite, a_number_that_was_given_up_stays_taken_until_its_confirm);
+    CU_ADD_TEST(suite, a_number_without_an_answer_stands_in_nobodys_way);
     CU_ADD_TEST(suite, a_returned_message_finds_its_request_by_id_and_place);
     CU_ADD_TEST(suite, a_lost_channel_gives_all_back_in_order_and_counts_anew);
     CU_basic_run_tests();
