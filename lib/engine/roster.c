@@ -230,6 +230,7 @@ static warren_status add_leftover(struct wr_roster *roster, const struct wr_sett
     }
     warren_status rc = add_source(roster, settings, queue, leftover->queue, 1);
     if (!rc) {
+        roster->sources[roster->source_count - 1].is_leftover = true;
         roster->sources[roster->source_count - 1].is_absent = true;
     }
     return rc;
@@ -303,6 +304,7 @@ void wr_roster_note_leftovers(struct wr_roster *roster, const struct wr_leftover
 {
     for (size_t i = 0; i < roster->source_count; i++) {
         struct wr_source *source = &roster->sources[i];
+        source->is_absent = source->is_leftover;
         for (size_t j = 0; j < count; j++) {
             if (strcmp(there[j]->queue, source->name) == 0) {
                 source->is_absent = false;

@@ -24,8 +24,9 @@ enum wr_source_state {
 };
 
 struct wr_source {
-    char *name;     /* of the queue at the broker; also the consumer's tag */
-    bool is_absent; /* an earlier configuration's queue that the broker lacks: not taken from */
+    char *name;       /* of the queue at the broker; also the consumer's tag */
+    bool is_leftover; /* an earlier configuration's queue, which may be deleted once it is empty */
+    bool is_absent;   /* such a one that the broker lacks: not taken from */
     uint16_t channel;
     uint16_t prefetch;
     struct wr_job_rules rules;

@@ -44,6 +44,35 @@ static void delete_queue(const char *name)
     wr_broker_close(broker);
 }
 
+/* As a worker leaves it behind whose types were isolated. */
+static void declare_leftovers(void)
+{
+    struct wr_broker *broker = NULL;
+    struct wr_topology *topology = NULL;
+    const struct wr_settings *settings = story.test->worker->settings;
+    struct wr_broker_options options = { .settings = &settings->broker,
+                                         .name = "an earlier worker",
+                                         .clock = &story.test->clock };
+    CU_ASSERT_EQUAL_FATAL(wr_topology_build(&topology, settings, false, NULL), WARREN_OK);
+    CU_ASSERT_EQUAL_FATAL(wr_broker_open(&broker, &options, NULL), WARREN_OK);
+    CU_ASSERT_EQUAL(wr_broker_channel_open(broker, 1, false, NULL), WARREN_OK);
+    struct wr_item marker = { .kind = WR_ITEM_EXCHANGE, .name = topology->marker };
+    marker.type = "fanout";
+    CU_ASSERT_EQUAL(wr_broker_declare(broker, 1, &marker, WR_DECLARE, NULL), WARREN_OK);
+    for (size_t i = 0; i < topology->leftover_count; i++) {
+        const struct wr_leftover *leftover = &topology->leftovers[i];
+        struct wr_item queue = { .kind = WR_ITEM_QUEUE,
+                                 .name = leftover->queue,
+                                 .arguments = leftover->arguments };
+        marker.name = leftover->marker;
+        CU_ASSERT_EQUAL(wr_broker_declare(broker, 1, &marker, WR_DECLARE, NULL), WARREN_OK);
+        CU_ASSERT_EQUAL(wr_broker_declare(broker, 1, &queue, WR_DECLARE, NULL), WARREN_OK);
+    }
+    CU_ASSERT_EQUAL(wr_broker_sync(broker, 1, NULL), WARREN_OK);
+    wr_broker_close(broker);
+    wr_topology_free(topology);
+}
+
 static void step_consumer(void)
 {
     (void)wr_consumer_step(story.test->worker->consumer, wr_clock_mono_us(&story.test->clock));
@@ -74,6 +103,24 @@ static void a_deleted_queue_comes_back_on_the_same_channel_and_what_runs_is_sett
     CU_ASSERT_EQUAL(story_stats(&story).channel_losses, 0);
     (void)story_publish(&story, "b", "id-2");
     CU_ASSERT_EQUAL(story_run(&story), 1);
+    story_close(&story);
+}
+
+/* An operator deletes it once it is empty, as the log tells him. */
+static void a_leftover_queue_may_be_deleted_under_its_consumer(void)
+{
+    story_open(&story, "", two_queues);
+    story_handle(&story, "a");
+    story_handle(&story, "b");
+    declare_leftovers();
+    CU_ASSERT_EQUAL_FATAL(story_run(&story), 0);
+    CU_ASSERT(story_stats(&story).ready);
+    delete_queue("second.b");
+    step_consumer();
+    CU_ASSERT_EQUAL(story_stats(&story).cancels, 1); /* so it was consumed */
+    (void)story_advance(&story, 10000);
+    CU_ASSERT(story_stats(&story).ready);
+    CU_ASSERT_EQUAL(story_stats(&story).channel_losses, 0);
     story_close(&story);
 }
 
@@ -222,6 +269,7 @@ int main(void)
     }
     CU_pSuite suite = CU_add_suite("recovery", NULL, NULL);
     CU_ADD_TEST(suite, a_deleted_queue_comes_back_on_the_same_channel_and_what_runs_is_settled);
+    CU_ADD_TEST(suite, a_leftover_queue_may_be_deleted_under_its_consumer);
     CU_ADD_TEST(suite, a_closed_channel_costs_its_own_queue_only);
     CU_ADD_TEST(suite, a_job_of_a_closed_channel_is_stale_and_sends_no_copy);
     CU_ADD_TEST(suite, a_consumer_that_the_broker_forgot_is_noticed);
