@@ -347,7 +347,7 @@ static const struct gauge gauges[] = {
     GAUGE(channel_losses), GAUGE(silences),
     GAUGE(late),           GAUGE(publish_connections),
     GAUGE(crashes),        GAUGE(interrupts),
-    GAUGE(late),           GAUGE(blocked),
+    GAUGE(blocked),
 };
 
 static long long gauge_value(const warren_stats_data *stats, const struct gauge *gauge)

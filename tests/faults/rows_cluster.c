@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: rows about jobs that wait in the ladder while the broker, or a node of three, goes down; and about
 // everything at once. With the settings that we ship a level gives its jobs on within 20 s of the
-// broker's return; with RabbitMQ's own it takes three minutes, and the worker has to say so.
+// broker's return; with RabbitMQ's own it may take three minutes, and the worker has to say so.
 #include <signal.h>
 #include <stdlib.h>
 
@@ -146,15 +146,15 @@ static void evaluate(const char *expression)
 }
 
 /* What now and then happens when a broker comes up, made to happen: a level is there before the queue that
- * it hands over to, so the first it sends is gone, and it waits for the confirm for three minutes. */
-static void ladder_and_a_plain_broker(struct field *field)
+ * it hands over to, so the first jobs it sends are gone, and it waits for their confirm: for three minutes
+ * where nobody set it to 5 s. Here three quarters of a minute are enough. */
+static void ladder_that_stalls(struct field *field)
 {
-    enum { STALL_MS = 240000 };
+    enum { STALL_MS = 120000 };
     struct ladder ladder = { .field = field };
-    field_need_broker(field);
-    live_restart_plain_broker();
     fill(&ladder, NULL, LEVEL_MS, 0);
-    evaluate("ra:stop_server(quorum_queues, Work), ra:stop_server(quorum_queues, Level), "
+    evaluate("application:set_env(rabbit, dead_letter_worker_publisher_confirm_timeout, 45000), "
+             "ra:stop_server(quorum_queues, Work), ra:stop_server(quorum_queues, Level), "
              "ra:restart_server(quorum_queues, Level).");
     field_pass(field, LEVEL_MS + OUTAGE_MS);
     evaluate("ra:restart_server(quorum_queues, Work), Level.");
@@ -248,15 +248,15 @@ static void everything_at_once(struct field *field)
 }
 
 const struct row rows_cluster[] = {
-    ROW(62, ROW_OWN | ROW_ONCE, 5000, 60, ladder_and_a_kill,
+    ROW(62, ROW_OWN | ROW_ONCE, 5000, 55, ladder_and_a_kill,
         "5,000 jobs wait in the ladder and the broker is killed: all come home in time"),
-    ROW(63, ROW_OWN | ROW_ONCE, 5000, 60, ladder_and_a_stop,
+    ROW(63, ROW_OWN | ROW_ONCE, 5000, 55, ladder_and_a_stop,
         "5,000 jobs wait in the ladder and the broker is stopped: all come home in time"),
-    ROW(64, ROW_OWN | ROW_ONCE, 5000, 260, ladder_and_a_plain_broker,
-        "the same with RabbitMQ's own settings: late, and the worker says why"),
+    ROW(64, ROW_OWN | ROW_ONCE, 5000, 120, ladder_that_stalls,
+        "a level stalls, as without our advanced.config: late, and the worker says why"),
     ROW(65, ROW_OWN | ROW_ONCE, 5000, 120, ladder_and_its_leader,
         "the ladder's leader in a cluster of three is killed: all come home in time"),
-    ROW(66, ROW_OWN | ROW_ONCE, 20000, 200, everything_at_once,
+    ROW(66, ROW_OWN | ROW_ONCE, 20000, 120, everything_at_once,
         "workers are killed every 2 s and the leader of three nodes twice: nothing is lost"),
     ROWS_END,
 };

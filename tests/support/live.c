@@ -320,12 +320,6 @@ void live_restart_broker(void)
     free(broker("restart", NULL, NULL, NULL));
 }
 
-void live_restart_plain_broker(void)
-{
-    need_own_broker();
-    free(broker("restart", "--plain", NULL, NULL));
-}
-
 static long long now_ms(void)
 {
     struct timespec now;

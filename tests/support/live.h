@@ -60,9 +60,6 @@ void live_signal_broker(int signal);
 /** Starts it again (cleanly stopping it before, if it runs); same URL, same data. */
 void live_restart_broker(void);
 
-/** The same, from now on without deploy/rabbitmq/advanced.config: with RabbitMQ's own defaults. */
-void live_restart_plain_broker(void);
-
 /** Waits until `holds(user)` is true; false when `deadline_ms` have passed and it still is not. */
 bool live_wait(bool (*holds)(void *user), void *user, int deadline_ms);
 
