@@ -90,7 +90,7 @@ void field_broker_memory_alarm(struct field *field, bool is_on)
 void field_broker_disk_alarm(struct field *field, bool is_on)
 {
     need_own(field);
-    free(live_ctl("set_disk_free_limit", is_on ? "100TB" : "50MB", NULL));
+    free(live_ctl("set_disk_free_limit", is_on ? "100000GB" : "50MB", NULL));
 }
 
 /* A broker that was started a moment ago may refuse for another moment. */
