@@ -165,10 +165,10 @@ static void password_rotates(struct field *field)
 }
 
 const struct row rows_login[] = {
-    ROW(31, ROW_PLAIN, 300, 45, refused,
+    ROW(31, ROW_ONCE, 300, 40, refused,
         "password, vhost and rights refused: exit 6 at the start, slow tries later, no secret in a "
         "log"),
-    ROW(32, ROW_PLAIN, 500, 30, password_rotates,
+    ROW(32, ROW_ONCE, 500, 30, password_rotates,
         "the password changes while running: the next connect reads the file again"),
     ROWS_END,
 };

@@ -215,7 +215,7 @@ static bool is_removed(void *user)
     return operator_purge(user, "work") > 0;
 }
 
-/* Only a quorum queue adds a header. */
+/* Only a quorum queue adds a header. Ten tries a second are the most that is no tight loop. */
 static void meet_oversized_frame(struct field *field, struct field_process *worker)
 {
     (void)field_wait_log(field, worker, "frame_max", 1, READY_MS);
