@@ -177,12 +177,12 @@ static void expect_no_standstill(struct field *field, const struct field_process
 static void under_alarm(struct field *field, void (*alarm)(struct field *field, bool is_on))
 {
     const char *config = with_short_patience(field);
-    struct field_worker how = { .config = config, .behave = "{\"do\":\"sleep\",\"ms\":5}" };
+    struct field_worker how = { .config = config, .behave = "{\"do\":\"sleep\",\"ms\":8}" };
     struct field_source waiting = { .body = "as the worker does",
                                     .odd_body = "{\"do\":\"fail\",\"times\":1}",
                                     .odd_every = field->jobs / 8 };
     struct field_source going_on = {
-        .count = 300, .rate = 100, .window = 20, .republish_ms = 60000
+        .count = 1500, .rate = 100, .window = 20, .republish_ms = 60000
     };
     struct field_process *worker = ready_worker(field, &how);
     struct field_process *source = field_source(field, &waiting);
