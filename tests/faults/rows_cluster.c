@@ -54,15 +54,18 @@ static void fill_and_wait(struct ladder *ladder, const char *url)
     (void)field_wait_count(ladder->field, BOOK_DONE, (uint64_t)ladder->field->jobs / 20, READY_MS);
 }
 
-/* The last of them is at most so late, counted from when the broker was up. */
+/* The last of them is at most so late, counted from when the broker was up; how late is worth knowing
+ * also when it is too late. */
 static void expect_home(struct ladder *ladder, int late_ms)
 {
     struct field *field = ladder->field;
     int64_t from_us = ladder->up_us > ladder->last_due_us ? ladder->up_us : ladder->last_due_us;
-    int64_t left_us = from_us + late_ms * 1000LL - field_now_us();
-    (void)field_wait_count(field, BOOK_DONE, (uint64_t)field->jobs,
-                           left_us > 1000 ? (int)(left_us / 1000) : 1);
-    field_note(field, "last_late_ms=%lld", (long long)((field_now_us() - from_us) / 1000));
+    int64_t left_ms = (from_us - field_now_us()) / 1000 + late_ms + DRAIN_MS;
+    (void)field_wait_count(field, BOOK_DONE, (uint64_t)field->jobs, (int)left_ms);
+    int64_t seen_ms = (field_now_us() - from_us) / 1000;
+    field_note(field, "last_late_ms=%lld", (long long)seen_ms);
+    field_expect(field, seen_ms <= late_ms, "the last one came %lld ms late, not %d",
+                 (long long)seen_ms, late_ms);
 }
 
 static void close_ladder(struct ladder *ladder)
