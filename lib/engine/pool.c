@@ -203,7 +203,7 @@ bool wr_pool_step(struct wr_pool *pool)
     if (job) {
         begin_run(pool, &worker, job);
         worker.outer = pool->stepped;
-        pool->stepped = &worker;
+        pool->stepped = &worker; // cppcheck-suppress autoVariables; taken back below
     }
     (void)pthread_mutex_unlock(&pool->lock);
     if (!job) {

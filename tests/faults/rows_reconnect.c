@@ -108,8 +108,9 @@ static void play(struct scene *scene)
     if (!reconnect(scene, (size_t)field->jobs)) {
         return;
     }
+    int64_t done = (int64_t)(scene->cuts - cuts);
     field_note(field, "cuts=%" PRIu64 " cycle_ms=%" PRId64 " connections=%" PRId64 "+%" PRId64,
-               scene->cuts, (field_now_us() - began_us) / 1000 / (int64_t)(scene->cuts - cuts),
+               scene->cuts, (field_now_us() - began_us) / 1000 / (done ? done : 1),
                field_gauge(scene->worker, "connections"),
                field_gauge(scene->worker, "publish_connections"));
     expect_no_growth(field, scene->worker, &worker, field->jobs - WARM_UP);

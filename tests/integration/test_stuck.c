@@ -55,7 +55,8 @@ static bool has_caller(void *user)
     char line[256];
     bool is_there = false;
     FILE *file = fopen("/proc/net/tcp", "r");
-    while (file && fgets(line, sizeof line, file)) {
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    while (fgets(line, sizeof line, file)) {
         unsigned remote = 0;
         is_there = (sscanf(line, "%*d: %*x:%*x %*x:%x", &remote) == 1 &&
                     remote == (unsigned)*(int *)user) ||

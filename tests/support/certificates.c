@@ -103,10 +103,10 @@ static void save(const struct certificate *certificate)
     FILE *file = fopen(certificate->file, "w");
     need(file && PEM_write_X509(file, certificate->x509) == 1 && fclose(file) == 0,
          "a certificate can't be written");
-    file = fopen(certificate->key_file, "w");
-    need(file && fchmod(fileno(file), 0600) == 0 &&
-             PEM_write_PrivateKey(file, certificate->key, NULL, NULL, 0, NULL, NULL) == 1 &&
-             fclose(file) == 0,
+    FILE *key = fopen(certificate->key_file, "w");
+    need(key && fchmod(fileno(key), 0600) == 0 &&
+             PEM_write_PrivateKey(key, certificate->key, NULL, NULL, 0, NULL, NULL) == 1 &&
+             fclose(key) == 0,
          "a key can't be written");
 }
 

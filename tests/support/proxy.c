@@ -84,7 +84,7 @@ static int listening_socket(int port)
 
 static int own_port(int fd)
 {
-    struct sockaddr_in address;
+    struct sockaddr_in address = { 0 };
     socklen_t size = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &size))
         proxy_give_up("getsockname");

@@ -123,7 +123,7 @@ struct tls_peer *tls_peer_start(const struct tls_peer_wish *wish)
 
 int tls_peer_port(const struct tls_peer *peer)
 {
-    struct sockaddr_in here;
+    struct sockaddr_in here = { 0 };
     socklen_t size = sizeof here;
     need(getsockname(peer->listener, (struct sockaddr *)&here, &size) == 0, "it has no port");
     return ntohs(here.sin_port);
