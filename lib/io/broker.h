@@ -5,7 +5,8 @@
  * (broker_memory.c, `memory:`), and one suite of behaviour holds for both.
  *
  * Threads: a connection belongs to the one thread that uses it (it may be handed over). Nothing
- * here blocks without end: calls that wait for an answer take at most the settings' rpc timeout.
+ * here blocks without end: calls that wait for an answer take at most the settings' rpc timeout, or
+ * ten times as long while other things keep coming before it.
  * Errors: after WARREN_CLOSED the connection is only good for wr_broker_close; wr_broker_next tells
  * why, once.
  */

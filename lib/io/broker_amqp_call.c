@@ -141,14 +141,27 @@ static bool has_end(const struct wr_amqp *amqp)
     return amqp->is_dead || amqp->call.is_answered || (channel && channel->has_failed);
 }
 
+/* What comes before the answer shows that the broker is at work: a long message on a slow line holds
+ * an answer up for as long as it takes. But not for ever. */
+static int64_t await_until(const struct wr_amqp *amqp, int64_t from_us, int64_t timeout_us)
+{
+    enum { STRETCH_MOST = 10 };
+    int64_t heard_us = amqp->heard_us > from_us ? amqp->heard_us : from_us;
+    int64_t most_us = from_us + STRETCH_MOST * timeout_us;
+    return heard_us + timeout_us < most_us ? heard_us + timeout_us : most_us;
+}
+
 static void await(struct wr_amqp *amqp, int64_t timeout_us)
 {
-    int64_t deadline_us = wr_clock_mono_us(NULL) + timeout_us;
+    int64_t from_us = wr_clock_mono_us(NULL);
+    int64_t until_us = from_us + timeout_us;
+    bool is_goodbye = amqp->call.answer == AMQP_CONNECTION_CLOSE_OK_METHOD;
     bool has_time = true;
     wr_amqp_drain(amqp);
     while (!has_end(amqp) && has_time) {
         short ready;
-        has_time = wait_for(amqp, POLLIN, deadline_us, &ready);
+        has_time = wait_for(amqp, POLLIN, until_us, &ready);
+        until_us = is_goodbye ? until_us : await_until(amqp, from_us, timeout_us);
     }
     if (!has_end(amqp)) {
         amqp->is_broken = true;

@@ -12,6 +12,7 @@
 #include "engine/subscription.h"
 #include "engine/watchdog.h"
 #include "fake_broker.h"
+#include "proxy.h"
 
 enum { SOURCES = 2, MOST_MS = 10000 };
 
@@ -187,6 +188,39 @@ static void a_slow_host_has_its_connect_timeout_however_short_the_others_are(voi
     (void)close(fd);
 }
 
+/* --- a slow line --- */
+
+static void an_answer_may_come_behind_what_takes_long(void)
+{
+    enum { MESSAGES = 60, BYTES_A_SECOND = 16384 };
+    static char body[1024];
+    struct wr_depth depth;
+    warren_error err = { .status = WARREN_OK };
+    fake = fake_open();
+    struct proxy *proxy = proxy_open(proxy_port_of(fake_url(fake)));
+    char *url = proxy_url(proxy, fake_url(fake));
+    settings = talk_settings(url);
+    settings.rpc_timeout_ms = 1000; /* the messages take four times as long */
+    struct wr_broker *broker = talk_open(&settings, 0, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(broker);
+    CU_ASSERT_EQUAL(wr_broker_channel_open(broker, 1, false, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(wr_broker_channel_open(broker, 2, false, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(wr_broker_consume(broker, 1, "jobs", "the-consumer", &err), WARREN_OK);
+    struct fake_consumer consumer = fake_consumer(fake);
+    memset(body, 'x', sizeof body - 1);
+    proxy_rate(proxy, BYTES_A_SECOND);
+    for (int i = 0; i < MESSAGES; i++) {
+        struct fake_message message = { "id", "type", body };
+        fake_deliver(fake, &consumer, fake_next_tag(fake, consumer.place), &message);
+    }
+    CU_ASSERT_EQUAL(wr_broker_depth(broker, 2, "jobs", &depth, &err), WARREN_OK);
+    proxy_pass(proxy);
+    wr_broker_close(broker);
+    proxy_close(proxy);
+    fake_close(fake);
+    free(url);
+}
+
 int main(void)
 {
     if (CU_initialize_registry()) {
@@ -199,6 +233,7 @@ int main(void)
     CU_ADD_TEST(suite, a_fresh_connection_is_watched_from_its_first_use);
     CU_ADD_TEST(suite, a_broker_that_takes_us_and_ends_it_is_asked_ever_less_often);
     CU_ADD_TEST(suite, a_slow_host_has_its_connect_timeout_however_short_the_others_are);
+    CU_ADD_TEST(suite, an_answer_may_come_behind_what_takes_long);
     CU_basic_set_mode(CU_BRM_NORMAL);
     CU_basic_run_tests();
     int failed = (int)CU_get_number_of_failures();
