@@ -9,11 +9,11 @@
 #include "proxy.h"
 
 enum {
-    DRAIN_MS = 60000,
+    DRAIN_MS = 120000,
     READY_MS = 30000,
     AT_ONCE = 4,
     PREFETCH = 8,
-    RATE = 100,
+    RATE = 20, /* jobs a second: less than a worker ends between two cuts */
     WINDOW = 20,
     CONNECTIONS = 3,
     WARM_UP = 150,              /* reconnects until caches and pools have their size */
