@@ -44,8 +44,9 @@ void wr_outbox_put_back(struct wr_outbox *outbox, struct wr_request *request)
     wr_request_push_first(&outbox->waiting, request);
 }
 
-void wr_outbox_sent(struct wr_outbox *outbox, struct wr_request *request)
+void wr_outbox_sent(struct wr_outbox *outbox, struct wr_request *request, int64_t now_us)
 {
+    request->sent_us = now_us;
     request->is_returned = false;
     request->was_sent = true;
     wr_window_add(&outbox->window, request);

@@ -42,7 +42,7 @@ struct wr_request *wr_outbox_next(struct wr_outbox *outbox);
 void wr_outbox_put_back(struct wr_outbox *outbox, struct wr_request *request);
 
 /** It was sent, or may have been. */
-void wr_outbox_sent(struct wr_outbox *outbox, struct wr_request *request);
+void wr_outbox_sent(struct wr_outbox *outbox, struct wr_request *request, int64_t now_us);
 
 /** The broker would not have it: ends, or tries again later if it insists. */
 void wr_outbox_fail(struct wr_outbox *outbox, struct wr_request *request, warren_status status,

@@ -20,6 +20,7 @@
 
 enum { CHANNEL = 1, CHANNEL_TRIES = 3 };
 enum { STEP_MOST_US = 1000000, FULL_LOOK_US = 20000, STOP_GRACE_US = 300000 };
+enum { DOUBT_EVERY_US = 1000000, NACKS_MOST = 8 };
 enum { ACCESS_REFUSED = 403, NOT_FOUND = 404, PRECONDITION_FAILED = 406 }; /* AMQP's reply codes */
 
 struct wr_publisher {
@@ -33,6 +34,9 @@ struct wr_publisher {
     bool has_channel;
     int channel_losses;    /* in a row, without a confirm in between */
     int64_t full_since_us; /* since when the socket takes no data; 0: it does */
+    int64_t doubt_us;      /* when confirms are next looked after */
+    int64_t asked_us;      /* when the broker last answered a question about late ones */
+    int nacks;             /* in a row */
     struct wr_outbox outbox;
     /* Under the end lock. */
     pthread_mutex_t end_lock;
@@ -107,14 +111,15 @@ static void connect(struct wr_publisher *publisher, int64_t now_us)
 
 /* --- out --- */
 
-/* Whether the socket takes data; when it took none for the rpc timeout, a fresh one may. */
+/* Whether the socket takes data; when it took none for as long as a broker may be silent, a fresh
+ * one may. A slow line shows no room for long, so this is no matter of seconds. */
 static bool has_room(struct wr_publisher *publisher, int64_t now_us)
 {
     if (wr_broker_has_room(publisher->connection.broker)) {
         publisher->full_since_us = 0;
         return true;
     }
-    int64_t most_us = publisher->options.settings->broker.rpc_timeout_ms * WR_US_PER_MS;
+    int64_t most_us = wr_broker_stuck_us(&publisher->options.settings->broker);
     if (!publisher->full_since_us) {
         publisher->full_since_us = now_us;
     } else if (now_us - publisher->full_since_us > most_us) {
@@ -146,7 +151,8 @@ static bool send_one(struct wr_publisher *publisher, struct wr_request *request,
         }
         return false;
     }
-    wr_outbox_sent(&publisher->outbox, request); /* also when it broke: it may have gone out */
+    wr_outbox_sent(&publisher->outbox, request,
+                   now_us); /* also when it broke: it may have gone out */
     if (rc) {
         lose_connection(publisher, now_us, err.text);
     }
@@ -179,6 +185,7 @@ static void handle(struct wr_publisher *publisher, struct wr_event *event, int64
     case WR_EVENT_NACKED:
         wr_connection_prove(&publisher->connection);
         publisher->channel_losses = 0;
+        publisher->nacks = event->kind == WR_EVENT_NACKED ? publisher->nacks + 1 : 0;
         wr_outbox_resolve(&publisher->outbox, event, now_us);
         break;
     case WR_EVENT_RETURNED:
@@ -217,6 +224,53 @@ static void take_events(struct wr_publisher *publisher, int64_t now_us)
     }
 }
 
+/* --- doubts --- */
+
+/* A limit that was lifted does not reach a channel that was refused before (RabbitMQ 3.10): nacks
+ * without end are asked on a fresh one. */
+static void doubt_channel(struct wr_publisher *publisher, int64_t now_us)
+{
+    if (publisher->nacks < NACKS_MOST || !wr_window_is_empty(&publisher->outbox.window)) {
+        return;
+    }
+    publisher->nacks = 0;
+    forget_channel(publisher);
+    (void)wr_outbox_rewind(&publisher->outbox); /* numbers count from 1 on each channel */
+    if (wr_broker_channel_close(publisher->connection.broker, CHANNEL, NULL)) {
+        lose_connection(publisher, now_us, "its channel could not be closed");
+    }
+}
+
+/* A confirm may take long (a queue without a majority), but a broker that lives answers a question
+ * meanwhile. One that sends heartbeats and nothing else would keep a job's way on for ever. */
+static void doubt_broker(struct wr_publisher *publisher, int64_t now_us)
+{
+    warren_error err = { .status = WARREN_OK };
+    int64_t patience_us = publisher->options.settings->publish_timeout_ms * WR_US_PER_MS;
+    int64_t since_us = wr_window_oldest_us(&publisher->outbox.window);
+    since_us = since_us > publisher->asked_us ? since_us : publisher->asked_us;
+    if (since_us == INT64_MAX || now_us - since_us < patience_us) {
+        return;
+    }
+    publisher->asked_us = now_us;
+    if (wr_broker_sync(publisher->connection.broker, CHANNEL, &err)) {
+        lose_connection(publisher, now_us, err.text);
+    }
+}
+
+static void doubt(struct wr_publisher *publisher, int64_t now_us)
+{
+    if (!publisher->has_channel || now_us < publisher->doubt_us ||
+        atomic_load(&publisher->is_blocked)) {
+        return;
+    }
+    publisher->doubt_us = now_us + DOUBT_EVERY_US;
+    doubt_broker(publisher, now_us);
+    if (publisher->has_channel) {
+        doubt_channel(publisher, now_us);
+    }
+}
+
 /* --- steps --- */
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -243,6 +297,7 @@ int64_t wr_publisher_step(struct wr_publisher *publisher, int64_t now_us)
     send_waiting(publisher, now_us);
     take_events(publisher, now_us);
     wr_outbox_expire(&publisher->outbox, now_us);
+    doubt(publisher, now_us);
     wr_connection_end(&publisher->connection);
     return next_step_us(publisher, now_us);
 }

@@ -25,6 +25,7 @@ struct wr_request {
     /* The publisher's own. */
     bool is_returned;
     bool was_sent;
+    int64_t sent_us; /* valid when it was */
     int tries;
     int64_t due_us; /* not before */
 };

@@ -24,7 +24,7 @@ enum {
     LOOK_CHANNEL = 2046,
     QUIET_US = 15000000,       /* this long without a delivery before a source is looked after */
     SUSPICION_US = 5000000,    /* the second look comes this much later */
-    PREPARE_EVERY_US = 5000000 /* when publishes miss something: not more often than this */
+    PREPARE_EVERY_US = 1000000 /* when publishes miss something: not more often than this */
 };
 
 /* --- losing --- */

@@ -117,6 +117,17 @@ struct wr_request *wr_window_find(const struct wr_window *window, const struct w
     return NULL;
 }
 
+int64_t wr_window_oldest_us(const struct wr_window *window)
+{
+    for (uint64_t tag = window->first; tag < window->next; tag++) {
+        const struct wr_request *request = *slot_of(window, tag);
+        if (request) {
+            return request->sent_us;
+        }
+    }
+    return INT64_MAX;
+}
+
 int64_t wr_window_expire(struct wr_window *window, int64_t now_us, struct wr_list *out)
 {
     int64_t next_us = INT64_MAX;

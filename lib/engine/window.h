@@ -40,6 +40,9 @@ void wr_window_resolve(struct wr_window *window, uint64_t tag, bool multiple, st
 struct wr_request *wr_window_find(const struct wr_window *window,
                                   const struct wr_message *returned);
 
+/** When the oldest request without an answer was sent; INT64_MAX: there is none. */
+int64_t wr_window_oldest_us(const struct wr_window *window);
+
 /** Takes out the requests whose deadline has passed; their numbers stay open. Tells the next
  * deadline. */
 int64_t wr_window_expire(struct wr_window *window, int64_t now_us, struct wr_list *out);

@@ -170,7 +170,7 @@ static void send_some(unsigned most)
         model.numbers[++model.last] = (struct number){ .asked = asked, .fate = fate };
         tell("request %d is sent as %llu, fate %d", (int)(asked - model.asked),
              (unsigned long long)model.last, fate);
-        wr_outbox_sent(&model.outbox, request);
+        wr_outbox_sent(&model.outbox, request, model.now_us);
     }
 }
 
