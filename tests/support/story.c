@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "story.h"
 
+#include <CUnit/CUnit.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -116,4 +117,17 @@ warren_verdict story_retry(struct story *story, warren_job *job)
 {
     (void)story;
     return warren_retry(job, "failed at attempt %d", warren_job_attempt(job));
+}
+
+void story_delete_queue(struct story *story, const char *name)
+{
+    enum { CHANNEL = 1 };
+    struct wr_broker *broker = NULL;
+    struct wr_broker_options options = { .settings = &story->test->worker->settings->broker,
+                                         .name = "an operator",
+                                         .clock = &story->test->clock };
+    CU_ASSERT_EQUAL_FATAL(wr_broker_open(&broker, &options, &story->err), WARREN_OK);
+    CU_ASSERT_EQUAL(wr_broker_channel_open(broker, CHANNEL, false, &story->err), WARREN_OK);
+    CU_ASSERT_EQUAL(wr_broker_delete_queue(broker, CHANNEL, name, &story->err), WARREN_OK);
+    wr_broker_close(broker);
 }

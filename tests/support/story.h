@@ -46,6 +46,9 @@ warren_status story_publish(struct story *story, const char *type, const char *i
  * it. */
 bool story_send(struct story *story, const struct wr_message *message);
 
+/** Deletes a queue at the broker, as an operator would. */
+void story_delete_queue(struct story *story, const char *name);
+
 /** Runs what is due; counts the runs. */
 int story_run(struct story *story);
 int story_advance(struct story *story, int64_t by_ms);

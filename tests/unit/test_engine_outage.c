@@ -7,8 +7,6 @@
 #include "engine/pool.h"
 #include "story.h"
 
-enum { CHANNEL = 1 };
-
 static struct story story;
 static int opened;
 static int refused; /* consuming connections that were made */
@@ -86,24 +84,12 @@ static void count_opened(void *user, int level, const char *event, const char *f
     }
 }
 
-static void delete_queue(const char *name)
-{
-    struct wr_broker *broker = NULL;
-    struct wr_broker_options options = { .settings = &story.test->worker->settings->broker,
-                                         .name = "an operator",
-                                         .clock = &story.test->clock };
-    CU_ASSERT_EQUAL_FATAL(wr_broker_open(&broker, &options, &story.err), WARREN_OK);
-    CU_ASSERT_EQUAL(wr_broker_channel_open(broker, CHANNEL, false, &story.err), WARREN_OK);
-    CU_ASSERT_EQUAL(wr_broker_delete_queue(broker, CHANNEL, name, &story.err), WARREN_OK);
-    wr_broker_close(broker);
-}
-
 static void a_missing_queue_is_asked_for_ever_less_often_on_the_same_connection(void)
 {
     open_story();
     CU_ASSERT_EQUAL(story_run(&story), 0);
     story.test->worker->settings->topology_check = true; /* a missing queue isn't made again */
-    delete_queue("q");
+    story_delete_queue(&story, "q");
     opened = 0;
     refused = 0;
     warren_log_to(count_opened, NULL, 2);

@@ -32,18 +32,6 @@ static int runs_of(const char *id)
     return count;
 }
 
-static void delete_queue(const char *name)
-{
-    struct wr_broker *broker = NULL;
-    struct wr_broker_options options = { .settings = &story.test->worker->settings->broker,
-                                         .name = "an operator",
-                                         .clock = &story.test->clock };
-    CU_ASSERT_EQUAL_FATAL(wr_broker_open(&broker, &options, NULL), WARREN_OK);
-    CU_ASSERT_EQUAL(wr_broker_channel_open(broker, 1, false, NULL), WARREN_OK);
-    CU_ASSERT_EQUAL(wr_broker_delete_queue(broker, 1, name, NULL), WARREN_OK);
-    wr_broker_close(broker);
-}
-
 /* As a worker leaves it behind whose types were isolated. */
 static void declare_leftovers(void)
 {
@@ -82,7 +70,7 @@ static warren_verdict delete_while_it_runs(struct story *told, warren_job *job)
 {
     (void)told;
     (void)job;
-    delete_queue("second");
+    story_delete_queue(&story, "second");
     step_consumer();
     CU_ASSERT_FALSE(story_stats(&story).ready);
     return WARREN_DONE;
@@ -115,7 +103,7 @@ static void a_leftover_queue_may_be_deleted_under_its_consumer(void)
     declare_leftovers();
     CU_ASSERT_EQUAL_FATAL(story_run(&story), 0);
     CU_ASSERT(story_stats(&story).ready);
-    delete_queue("second.b");
+    story_delete_queue(&story, "second.b");
     step_consumer();
     CU_ASSERT_EQUAL(story_stats(&story).cancels, 1); /* so it was consumed */
     (void)story_advance(&story, 10000);
@@ -251,7 +239,7 @@ static void a_thread_with_nothing_to_do_sleeps(void)
         CU_ASSERT(is_calm());
     }
     story.test->worker->settings->topology_check = true;
-    delete_queue("second");
+    story_delete_queue(&story, "second");
     for (int second = 0; second < 100; second++) {
         (void)story_advance(&story, 1000);
         CU_ASSERT(is_calm());

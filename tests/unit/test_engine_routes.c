@@ -144,18 +144,6 @@ static void a_flood_of_one_type_does_not_delay_an_isolated_one(void)
 }
 
 /* The broker, asked by a stranger. */
-static void delete_queue(const char *name)
-{
-    struct wr_broker *broker = NULL;
-    struct wr_broker_options options = { .settings = &story.test->worker->settings->broker,
-                                         .name = "an operator",
-                                         .clock = &story.test->clock };
-    CU_ASSERT_EQUAL_FATAL(wr_broker_open(&broker, &options, NULL), WARREN_OK);
-    CU_ASSERT_EQUAL(wr_broker_channel_open(broker, 1, false, NULL), WARREN_OK);
-    CU_ASSERT_EQUAL(wr_broker_delete_queue(broker, 1, name, NULL), WARREN_OK);
-    wr_broker_close(broker);
-}
-
 static void delayed_jobs_of_a_deleted_queue_end_in_the_catch_all_and_hold_up_nobody(void)
 {
     story_open(&story, "", two_queues);
@@ -167,7 +155,7 @@ static void delayed_jobs_of_a_deleted_queue_end_in_the_catch_all_and_hold_up_nob
     CU_ASSERT_EQUAL(story_run(&story), 100);
     wr_consumer_drain(story.test->worker->consumer); /* or the worker would declare it again */
     (void)story_run(&story);
-    delete_queue("second");
+    story_delete_queue(&story, "second");
     CU_ASSERT_EQUAL(warren_test_delayed(story.test), 100);
     (void)story_advance(&story, 1000);
     CU_ASSERT_EQUAL(warren_test_delayed(story.test), 0);
@@ -181,7 +169,7 @@ static void a_deleted_queue_is_declared_again_and_consumed(void)
     story_open(&story, "", two_queues);
     story_handle(&story, "a");
     CU_ASSERT_EQUAL(story_run(&story), 0);
-    delete_queue("second");
+    story_delete_queue(&story, "second");
     (void)story_advance(&story, 5000);
     CU_ASSERT(story_stats(&story).ready);
     (void)story_publish(&story, "a", NULL);
