@@ -23,7 +23,7 @@
 #include "front/worker.h"
 #include "warren/warren.h"
 
-enum { TOPOLOGY_CHANNEL = 2047, GRACE_US = 1000000 };
+enum { GRACE_US = 1000000 };
 
 /* --- before the start --- */
 
@@ -125,10 +125,10 @@ static warren_status prepare(void *user, struct wr_broker *broker, warren_error 
 {
     warren *w = user;
     struct wr_topologist_report report = { 0 };
-    warren_status rc =
-        w->settings->topology_check
-            ? wr_topologist_check(broker, TOPOLOGY_CHANNEL, w->topology, &report, err)
-            : wr_topologist_apply(broker, TOPOLOGY_CHANNEL, w->topology, &report, err);
+    uint16_t channel = (uint16_t)(w->roster.source_count + 1); /* behind those of the sources */
+    warren_status rc = w->settings->topology_check
+                           ? wr_topologist_check(broker, channel, w->topology, &report, err)
+                           : wr_topologist_apply(broker, channel, w->topology, &report, err);
     if (!rc) {
         wr_roster_note_leftovers(&w->roster, report.leftovers, report.leftover_count);
         if (report.notes.size) {

@@ -85,7 +85,6 @@ warren_status wr_source_open(struct wr_source *source, struct wr_broker *broker,
     source->full_us = now_us;
     source->heard_us = now_us;
     source->is_suspected = false;
-    source->failures = 0;
     wr_log(WR_DEBUG, "source.open", "queue=%s prefetch=%d", source->name, source->prefetch);
     return WARREN_OK;
 }
@@ -99,6 +98,7 @@ void wr_source_forget(struct wr_source *source)
 
 void wr_source_note_delivery(struct wr_source *source, int64_t now_us)
 {
+    source->failures = 0;
     source->heard_us = now_us;
     source->is_suspected = false;
     if (!wr_source_has_room(source)) {

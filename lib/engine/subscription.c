@@ -21,8 +21,8 @@
 #include "engine/backoff.h"
 
 enum {
-    LOOK_CHANNEL = 2046,
     QUIET_US = 15000000,       /* this long without a delivery before a source is looked after */
+    LASTING_US = 10000000,     /* a source that was consumed for so long was of use */
     SUSPICION_US = 5000000,    /* the second look comes this much later */
     PREPARE_EVERY_US = 1000000 /* when publishes miss something: not more often than this */
 };
@@ -75,8 +75,17 @@ static void want_prepare(struct wr_subscription *sub, int64_t now_us)
     }
 }
 
+/* It goes, but it worked for a while: then it is tried again soon. */
+static void forgive(struct wr_source *source, int64_t now_us)
+{
+    if (source->state == WR_SOURCE_CONSUMING && now_us - source->opened_us >= LASTING_US) {
+        source->failures = 0;
+    }
+}
+
 static void stop_consuming(struct wr_subscription *sub, struct wr_source *source, int64_t now_us)
 {
+    forgive(source, now_us);
     source->state = WR_SOURCE_IDLE;
     plan_source(source, now_us, WARREN_OK);
     atomic_store(&sub->is_complete, false);
@@ -112,6 +121,7 @@ static void hint_at_timeout(struct wr_source *source)
 
 static void lose_channel(struct wr_subscription *sub, struct wr_source *source, int64_t now_us)
 {
+    forgive(source, now_us);
     wr_count(&sub->options.counters->channel_losses);
     wr_source_forget(source);
     plan_source(source, now_us, WARREN_OK);
@@ -209,14 +219,16 @@ static void retry_source(struct wr_subscription *sub, struct wr_source *source, 
 
 static void note_complete(struct wr_subscription *sub)
 {
+    int queues = 0;
     for (size_t i = 0; i < sub->options.source_count; i++) {
         const struct wr_source *source = &sub->options.sources[i];
         if (!source->is_absent && source->state != WR_SOURCE_CONSUMING) {
             return;
         }
+        queues += source->is_absent ? 0 : 1;
     }
     if (!atomic_exchange(&sub->is_complete, true)) {
-        wr_log(WR_INFO, "consumer.ready", "queues=%zu", sub->options.source_count);
+        wr_log(WR_INFO, "consumer.ready", "queues=%d", queues);
     }
 }
 
@@ -264,11 +276,12 @@ static void look_at(struct wr_subscription *sub, struct wr_source *source, int64
     warren_error err = { .status = WARREN_OK };
     struct wr_depth depth = { 0 };
     struct wr_broker *broker = sub->connection.broker;
-    warren_status rc = wr_broker_channel_open(broker, LOOK_CHANNEL, false, &err);
+    uint16_t channel = (uint16_t)(sub->options.source_count + 2); /* behind the topology's */
+    warren_status rc = wr_broker_channel_open(broker, channel, false, &err);
     bool is_open = rc == WARREN_OK;
-    rc = rc ? rc : wr_broker_depth(broker, LOOK_CHANNEL, source->name, &depth, &err);
+    rc = rc ? rc : wr_broker_depth(broker, channel, source->name, &depth, &err);
     if (!rc || (is_open && !is_gone(rc) && rc != WARREN_NOT_FOUND && rc != WARREN_REFUSED)) {
-        (void)wr_broker_channel_close(broker, LOOK_CHANNEL, NULL);
+        (void)wr_broker_channel_close(broker, channel, NULL);
     }
     if (is_gone(rc)) {
         wr_subscription_lose(sub, now_us, err.text);

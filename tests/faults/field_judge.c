@@ -235,6 +235,8 @@ static void end_workers(struct field *field)
         struct field_process *process = &field->inside->slots[i].process;
         if (process->pid && is_of_kind(process, "worker")) {
             field_signal(process, SIGTERM);
+        } else if (is_of_kind(process, "worker")) { /* one that is down stays down */
+            field->inside->slots[i].start.restarts_most = process->restarts;
         }
     }
     for (size_t i = 0; i < field->inside->process_count; i++) {
