@@ -97,6 +97,7 @@ struct ledger {
     int run_count;
     struct {
         const struct wr_source *sources; /* while it lives: whose channels have which epoch */
+        size_t channels;                 /* how many they are; above them it only asks */
         int ends;                        /* of its publisher's connections */
         bool has_drained;                /* everything must have been settled */
     } workers[LEDGER_WORKERS];

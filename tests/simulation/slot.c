@@ -58,6 +58,7 @@ static warren_status open_worker(struct slot *slot, warren_error *err)
     rc = rc ? rc : wr_worker_start(w, NULL, err);
     if (!rc) {
         slot->world->ledger.workers[slot->number].sources = w->roster.sources;
+        slot->world->ledger.workers[slot->number].channels = w->roster.source_count;
         wr_front_publisher_pump(w->front, pump, slot);
     }
     return rc;
@@ -108,6 +109,7 @@ static void close_worker(struct slot *slot)
     tally_add(&slot->worker->counters);
     warren_close(slot->worker);
     slot->world->ledger.workers[slot->number].sources = NULL;
+    slot->world->ledger.workers[slot->number].channels = 0;
     slot->worker = NULL;
     slot->mode = SLOT_FREE;
 }
