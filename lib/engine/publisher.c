@@ -246,7 +246,10 @@ static void doubt_channel(struct wr_publisher *publisher, int64_t now_us)
 static void doubt_broker(struct wr_publisher *publisher, int64_t now_us)
 {
     warren_error err = { .status = WARREN_OK };
-    int64_t patience_us = publisher->options.settings->publish_timeout_ms * WR_US_PER_MS;
+    const struct wr_settings *settings = publisher->options.settings;
+    int64_t silent_us = wr_broker_stuck_us(&settings->broker); /* a dead one shows itself by then */
+    int64_t patience_us = settings->publish_timeout_ms * WR_US_PER_MS;
+    patience_us = patience_us > silent_us ? patience_us : silent_us;
     int64_t since_us = wr_window_oldest_us(&publisher->outbox.window);
     since_us = since_us > publisher->asked_us ? since_us : publisher->asked_us;
     if (since_us == INT64_MAX || now_us - since_us < patience_us) {

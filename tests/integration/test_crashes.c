@@ -186,8 +186,9 @@ static void a_stack_overflow_and_an_abort_are_named(const char *kind)
     publish(config, "innocent", "{}");
     CU_ASSERT_EQUAL(supervise(config, "deep", 1, 1000 + SIGSEGV), 1);
     struct letter letter = only_letter(config);
-    CU_ASSERT_EQUAL(strncmp(letter.error, "crashed 1 times; last: SIGSEGV at test_crashes+", 47),
-                    0);
+    CU_ASSERT_EQUAL(strncmp(letter.error, "crashed 1 times; last: SIGSEGV at ", 34), 0);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(letter.error, "test_crashes+")); /* under a sanitizer not the first */
     free(config);
     config = configure(kind, "abort", "", "max_crashes = 1;", 1);
     publish(config, "aborts", "{\"do\":\"abort\"}");
