@@ -24,6 +24,7 @@ enum {
     QUIET_US = 15000000,       /* this long without a delivery before a source is looked after */
     LASTING_US = 10000000,     /* a source that was consumed for so long was of use */
     SUSPICION_US = 5000000,    /* the second look comes this much later */
+    CANCEL_PAUSE_US = 1000000, /* before a cancelled queue is consumed again: see stop_consuming */
     PREPARE_EVERY_US = 1000000 /* when publishes miss something: not more often than this */
 };
 
@@ -83,11 +84,15 @@ static void forgive(struct wr_source *source, int64_t now_us)
     }
 }
 
+/* RabbitMQ 3.10 can clear up behind a deleted classic queue a moment after it told of it, and then
+ * drops what it should send to a consumer that has come meanwhile on the same channel, without a
+ * word. So the queue is declared at once, but consumed a moment later. */
 static void stop_consuming(struct wr_subscription *sub, struct wr_source *source, int64_t now_us)
 {
     forgive(source, now_us);
     source->state = WR_SOURCE_IDLE;
     plan_source(source, now_us, WARREN_OK);
+    source->next_try_us += CANCEL_PAUSE_US;
     atomic_store(&sub->is_complete, false);
     want_prepare(sub, now_us);
 }

@@ -84,7 +84,7 @@ static void a_deleted_queue_comes_back_on_the_same_channel_and_what_runs_is_sett
     CU_ASSERT_EQUAL(story_run(&story), 1);
     CU_ASSERT_EQUAL(story_stats(&story).stale, 0);
     story.act = story_done;
-    (void)story_advance(&story, 1000);
+    (void)story_advance(&story, 3000);
     CU_ASSERT(story_stats(&story).ready);
     CU_ASSERT_EQUAL(story_stats(&story).cancels, 1);
     CU_ASSERT_EQUAL(story_stats(&story).connections, 1);
