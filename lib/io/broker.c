@@ -15,13 +15,6 @@ warren_status wr_broker_open(struct wr_broker **out, const struct wr_broker_opti
                                                  : wr_broker_amqp_open(out, options, err);
 }
 
-int64_t wr_broker_stuck_us(const struct wr_broker_settings *settings)
-{
-    int64_t silent_ms = 2 * settings->heartbeat_ms;
-    int64_t most_ms = silent_ms > settings->rpc_timeout_ms ? silent_ms : settings->rpc_timeout_ms;
-    return most_ms * WR_US_PER_MS + WR_US_PER_S;
-}
-
 void wr_broker_close(struct wr_broker *broker)
 {
     if (broker) {

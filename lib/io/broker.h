@@ -34,7 +34,12 @@ struct wr_broker_options {
 
 /** How long a call may take inside the library before it counts as stuck: as long as the broker may
  * be silent, and a second. */
-int64_t wr_broker_stuck_us(const struct wr_broker_settings *settings);
+static inline int64_t wr_broker_stuck_us(const struct wr_broker_settings *settings)
+{
+    int64_t silent_ms = 2 * settings->heartbeat_ms;
+    int64_t most_ms = silent_ms > settings->rpc_timeout_ms ? silent_ms : settings->rpc_timeout_ms;
+    return most_ms * WR_US_PER_MS + WR_US_PER_S;
+}
 
 /** Whether these settings name a broker inside this process: it opens at once and never hangs. */
 bool wr_broker_is_local(const struct wr_broker_settings *settings);
