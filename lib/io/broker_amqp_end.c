@@ -19,6 +19,10 @@ void wr_amqp_die(struct wr_amqp *amqp, int code, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(amqp->dead_text, sizeof amqp->dead_text, format, args);
     va_end(args);
+    if (!amqp->dead_text[0]) {
+        (void)snprintf(amqp->dead_text, sizeof amqp->dead_text,
+                       "the broker gave no reason (code %d)", code);
+    }
 }
 
 void wr_amqp_die_of(struct wr_amqp *amqp, int library_status)

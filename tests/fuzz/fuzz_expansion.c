@@ -44,7 +44,8 @@ static void check_result(const char *text, const struct wr_expansion *got)
         return;
     }
     MUST(got->text.size <= WR_CONFIG_STRING_MOST);
-    MUST(!strstr(result, secret) || got->secret || strstr(text, secret));
+    /* Without a 3 in the text no literal pieces of it can make the secret. */
+    MUST(!strstr(result, secret) || got->secret || strchr(text, '3'));
     if (!strchr(text, '$')) {
         MUST(!got->any && strcmp(result, text) == 0);
     }
