@@ -187,6 +187,31 @@ static warren_status make_ready(void *user, struct wr_broker *broker, warren_err
     return prepare(user, broker, err);
 }
 
+/* How much is ready in a queue; on a channel of its own, which a NOT_FOUND or REFUSED costs. */
+static warren_status ask_depth(struct wr_subscription *sub, const struct wr_source *source,
+                               struct wr_depth *out, warren_error *err)
+{
+    struct wr_broker *broker = sub->connection.broker;
+    uint16_t channel = (uint16_t)(sub->options.source_count + 2); /* behind the topology's */
+    warren_status rc = wr_broker_channel_open(broker, channel, false, err);
+    bool is_open = rc == WARREN_OK;
+    rc = rc ? rc : wr_broker_depth(broker, channel, source->name, out, err);
+    if (!rc || (is_open && !is_gone(rc) && rc != WARREN_NOT_FOUND && rc != WARREN_REFUSED)) {
+        (void)wr_broker_channel_close(broker, channel, NULL);
+    }
+    return rc;
+}
+
+/* To consume from a queue that is missing would cost the channel, and with it what still runs. */
+static warren_status find_queue(struct wr_subscription *sub, const struct wr_source *source,
+                                warren_error *err)
+{
+    struct wr_depth depth;
+    warren_status rc =
+        source->state == WR_SOURCE_IDLE ? ask_depth(sub, source, &depth, err) : WARREN_OK;
+    return rc == WARREN_NOT_FOUND || is_gone(rc) ? rc : WARREN_OK;
+}
+
 static warren_status open_source(struct wr_subscription *sub, struct wr_source *source,
                                  int64_t now_us, warren_error *err)
 {
@@ -203,7 +228,8 @@ static void retry_source(struct wr_subscription *sub, struct wr_source *source, 
 {
     warren_error err = { .status = WARREN_OK };
     bool had_channel = source->state == WR_SOURCE_IDLE;
-    warren_status rc = open_source(sub, source, now_us, &err);
+    warren_status rc = find_queue(sub, source, &err);
+    rc = rc ? rc : open_source(sub, source, now_us, &err);
     if (!rc) {
         return;
     }
@@ -217,7 +243,7 @@ static void retry_source(struct wr_subscription *sub, struct wr_source *source, 
     wr_log(WR_ERROR, "source.failed", "queue=%s next_try_ms=%lld error=%s", source->name,
            (long long)((source->next_try_us - now_us) / WR_US_PER_MS),
            wr_log_quote(quoted, sizeof quoted, err.text));
-    if (had_channel) {
+    if (had_channel && source->state == WR_SOURCE_CLOSED) {
         note_lost(sub);
     }
 }
@@ -280,14 +306,7 @@ static void look_at(struct wr_subscription *sub, struct wr_source *source, int64
 {
     warren_error err = { .status = WARREN_OK };
     struct wr_depth depth = { 0 };
-    struct wr_broker *broker = sub->connection.broker;
-    uint16_t channel = (uint16_t)(sub->options.source_count + 2); /* behind the topology's */
-    warren_status rc = wr_broker_channel_open(broker, channel, false, &err);
-    bool is_open = rc == WARREN_OK;
-    rc = rc ? rc : wr_broker_depth(broker, channel, source->name, &depth, &err);
-    if (!rc || (is_open && !is_gone(rc) && rc != WARREN_NOT_FOUND && rc != WARREN_REFUSED)) {
-        (void)wr_broker_channel_close(broker, channel, NULL);
-    }
+    warren_status rc = ask_depth(sub, source, &depth, &err);
     if (is_gone(rc)) {
         wr_subscription_lose(sub, now_us, err.text);
     } else if (rc == WARREN_NOT_FOUND) { /* gone, and nobody has told us */

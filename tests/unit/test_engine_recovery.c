@@ -112,6 +112,30 @@ static void a_leftover_queue_may_be_deleted_under_its_consumer(void)
     story_close(&story);
 }
 
+static warren_verdict outlive_the_queue(struct story *told, warren_job *job)
+{
+    (void)job;
+    story_delete_queue(told, "second");
+    for (int i = 0; i < 50; i++) {
+        step_consumer();
+        wr_clock_advance(&told->test->clock, 100000);
+    }
+    return WARREN_DONE;
+}
+
+static void a_queue_that_stays_away_costs_nothing_that_runs(void)
+{
+    open_two();
+    story.test->worker->settings->topology_check = true; /* nobody declares it */
+    story.act = outlive_the_queue;
+    (void)story_publish(&story, "b", "id-1");
+    CU_ASSERT_EQUAL(story_run(&story), 1);
+    CU_ASSERT_EQUAL(story_stats(&story).stale, 0);
+    CU_ASSERT_EQUAL(story_stats(&story).connections, 1);
+    CU_ASSERT_FALSE(story_stats(&story).ready);
+    story_close(&story);
+}
+
 static warren_verdict close_the_other(struct story *told, warren_job *job)
 {
     if (told->run_count == 1) {
@@ -258,6 +282,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("recovery", NULL, NULL);
     CU_ADD_TEST(suite, a_deleted_queue_comes_back_on_the_same_channel_and_what_runs_is_settled);
     CU_ADD_TEST(suite, a_leftover_queue_may_be_deleted_under_its_consumer);
+    CU_ADD_TEST(suite, a_queue_that_stays_away_costs_nothing_that_runs);
     CU_ADD_TEST(suite, a_closed_channel_costs_its_own_queue_only);
     CU_ADD_TEST(suite, a_job_of_a_closed_channel_is_stale_and_sends_no_copy);
     CU_ADD_TEST(suite, a_consumer_that_the_broker_forgot_is_noticed);
