@@ -14,6 +14,7 @@ enum {
     READY_MS = 20000,
     AT_ONCE = 4,
     PREFETCH = 20,
+    WINDOW = 100, /* of the source: unanswered at once */
     HEARTBEAT_MS = 5000,
     PUBLISH_MS = 4000, /* publish.timeout */
 };
@@ -48,15 +49,15 @@ static void start_source(struct scene *scene, int rate)
     scene->source = field_source(scene->field, &source);
 }
 
-/* A lost connection may run again what the worker had, and send its retries twice; an answer that was
- * lost means a second copy. */
+/* A lost connection may run again what the worker had, and send its retries or the source's window
+ * twice; an answer that was lost means a second copy. */
 static void close_scene(struct scene *scene, int losses)
 {
     struct field *field = scene->field;
     proxy_pass(scene->proxy);
     (void)field_drain(field, DRAIN_MS);
-    int64_t most =
-        (int64_t)losses * (2 * PREFETCH + AT_ONCE) + (int64_t)book_count(field->book, BOOK_UNKNOWN);
+    int64_t most = (int64_t)losses * (2 * PREFETCH + AT_ONCE + WINDOW) +
+                   (int64_t)book_count(field->book, BOOK_UNKNOWN);
     field_note(field, "connections=%lld", (long long)field_gauge(scene->worker, "connections"));
     field_check(
         field, &(struct field_bounds){ .duplicates_most = most, .limits = { .at_once = AT_ONCE } });
