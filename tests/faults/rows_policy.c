@@ -221,7 +221,7 @@ static void meet_oversized_frame(struct field *field, struct field_process *work
     (void)field_wait_log(field, worker, "frame_max", 1, READY_MS);
     field_pass(field, 6000);
     int losses = field_log_count(worker, "connection.lost role=consumer");
-    (void)field_expect(field, losses <= 60, "%d connections in 6 s for one bad frame", losses);
+    (void)field_expect(field, losses <= 12, "%d connections in 6 s for one bad frame", losses);
     (void)field_expect(field, field_wait(field, is_removed, field, READY_MS),
                        "the message can't be removed");
     field->taken = 1;
