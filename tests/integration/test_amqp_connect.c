@@ -2,7 +2,6 @@
 // Every way in which a connect fails is one sentence that names the place and the way out, tells a
 // broker that is away from one that refuses, and holds no secret.
 #include <CUnit/Basic.h>
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "amqp_talk.h"
+#include "listener.h"
 #include "live.h"
 
 #define SECRET "hunter2secret"
@@ -82,16 +82,11 @@ static void *be_strange(void *user)
 
 static void stranger_start(struct stranger *stranger, const char *words)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t size = sizeof address;
+    int port;
     stranger->says = words;
-    stranger->fd = socket(AF_INET, SOCK_STREAM, 0);
-    CU_ASSERT_EQUAL_FATAL(bind(stranger->fd, (struct sockaddr *)&address, size), 0);
-    CU_ASSERT_EQUAL_FATAL(listen(stranger->fd, 4), 0);
-    CU_ASSERT_EQUAL_FATAL(getsockname(stranger->fd, (struct sockaddr *)&address, &size), 0);
+    stranger->fd = listen_on_loopback(&port);
     (void)snprintf(stranger->url, sizeof stranger->url, "amqp://joe:" SECRET "@127.0.0.1:%d/v",
-                   ntohs(address.sin_port));
+                   port);
     if (words) {
         CU_ASSERT_EQUAL_FATAL(pthread_create(&stranger->thread, NULL, be_strange, stranger), 0);
     }

@@ -2,7 +2,6 @@
 // What passes over the wire: bodies, headers, errors of channels, and a peer that stops answering
 // (played by a relay between this process and the broker that can be told to stop).
 #include <CUnit/Basic.h>
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "amqp_talk.h"
+#include "listener.h"
 #include "live.h"
 
 enum { BODY_MOST = 100000 };
@@ -303,17 +303,12 @@ static void *relay_run(void *user)
 
 static void relay_start(struct relay *relay)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t size = sizeof address;
+    int port;
     const char *at = strchr(live_url(), '@');
     relay->to_port = atoi(strchr(at, ':') + 1);
-    relay->listener = socket(AF_INET, SOCK_STREAM, 0);
-    CU_ASSERT_EQUAL_FATAL(bind(relay->listener, (struct sockaddr *)&address, size), 0);
-    CU_ASSERT_EQUAL_FATAL(listen(relay->listener, 1), 0);
-    CU_ASSERT_EQUAL_FATAL(getsockname(relay->listener, (struct sockaddr *)&address, &size), 0);
+    relay->listener = listen_on_loopback(&port);
     (void)snprintf(relay->url, sizeof relay->url, "%.*s@127.0.0.1:%d/%s", (int)(at - live_url()),
-                   live_url(), ntohs(address.sin_port), live_vhost());
+                   live_url(), port, live_vhost());
     CU_ASSERT_EQUAL_FATAL(pthread_create(&relay->thread, NULL, relay_run, relay), 0);
 }
 

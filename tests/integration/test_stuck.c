@@ -3,17 +3,16 @@
 // freezes in the middle of the work.
 #include <CUnit/Basic.h>
 #include <CUnit/CUnit.h>
-#include <arpa/inet.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "crew.h"
+#include "listener.h"
 #include "live.h"
 #include "proxy.h"
 
@@ -21,20 +20,6 @@ static const char queue_text[] =
     "queue: { name = \"stuck\"; jobs: ( { type = \"nap\"; concurrency = 2; } ); };";
 
 /* --- a peer that says nothing --- */
-
-/* Listens on a free port and never takes anything out; returns the descriptor. */
-static int listen_in_silence(int *out_port)
-{
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&address, size), 0);
-    CU_ASSERT_EQUAL_FATAL(listen(fd, 16), 0);
-    CU_ASSERT_EQUAL_FATAL(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    *out_port = ntohs(address.sin_port);
-    return fd;
-}
 
 static void run_child(const char *config)
 {
@@ -69,7 +54,7 @@ static bool has_caller(void *user)
 static void end_while_it_waits_for(const char *scheme)
 {
     int port;
-    int fd = listen_in_silence(&port);
+    int fd = listen_on_loopback(&port);
     char broker[200];
     (void)snprintf(broker, sizeof broker, "url = \"%s://127.0.0.1:%d\";", scheme, port);
     char *config = crew_config_at(broker, "", queue_text);

@@ -3,14 +3,12 @@
 // any order, rejects, flushes at any time, fresh windows after a lost connection with jobs of the old
 // one still coming home, settles told twice or for tags that nobody knows. A failing seed is printed
 // and replays: test_acks_model --seed 7 tells it step by step.
-#include <CUnit/Basic.h>
-#include <CUnit/CUnit.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "engine/acks.h"
+#include "seeded.h"
 
 enum { PROGRAMS = 5000, STEPS = 300, TAGS_MOST = STEPS * 8, JOBS_MOST = 256 };
 
@@ -36,18 +34,9 @@ static struct {
     int64_t now_us;
     struct job jobs[JOBS_MOST]; /* that are not home */
     size_t job_count;
-    uint64_t random;
     bool tells;
     char failure[200];
 } model;
-
-static unsigned below(unsigned limit)
-{
-    model.random ^= model.random << 13;
-    model.random ^= model.random >> 7;
-    model.random ^= model.random << 17;
-    return (unsigned)(model.random >> 33) % limit;
-}
 
 __attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
 {
@@ -279,7 +268,7 @@ static void take_step(void)
 static const char *play(uint64_t seed, bool tells)
 {
     memset(&model, 0, sizeof model);
-    model.random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    seeded_start(seed);
     model.tells = tells;
     model.window = 1 + below(below(3) ? 12 : 100);
     tell("window %zu", model.window);
@@ -300,29 +289,13 @@ static const char *play(uint64_t seed, bool tells)
 
 static void no_program_acknowledges_wrongly_or_late(void)
 {
-    for (uint64_t seed = 1; seed <= PROGRAMS; seed++) {
-        if (play(seed, false)[0]) {
-            printf("\nseed %llu: %s\nreplay it: test_acks_model --seed %llu\n",
-                   (unsigned long long)seed, model.failure, (unsigned long long)seed);
-            (void)play(seed, true);
-            CU_FAIL("a program failed");
-            return;
-        }
-    }
+    seeded_play_all("test_acks_model", play, PROGRAMS);
 }
 
 int main(int count, char **words)
 {
-    if (count == 3 && strcmp(words[1], "--seed") == 0) {
-        const char *failure = play(strtoull(words[2], NULL, 10), true);
-        printf("%s\n", failure[0] ? failure : "all is well");
-        return failure[0] ? 1 : 0;
-    }
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("acks against a model", NULL, NULL);
-    CU_ADD_TEST(suite, no_program_acknowledges_wrongly_or_late);
-    CU_basic_run_tests();
-    unsigned failed = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failed ? 1 : 0;
+    CU_TestInfo tests[] = { { "no_program_acknowledges_wrongly_or_late",
+                              no_program_acknowledges_wrongly_or_late },
+                            CU_TEST_INFO_NULL };
+    return seeded_main(count, words, play, "acks against a model", tests);
 }

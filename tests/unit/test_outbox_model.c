@@ -4,14 +4,12 @@
 // their ack; nacks; channels lost with everything under way. Each request is answered exactly once,
 // with what the broker did, and what insists is never given up. A failing seed is printed and
 // replays: test_outbox_model --seed 7 tells it step by step.
-#include <CUnit/Basic.h>
-#include <CUnit/CUnit.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "engine/outbox.h"
+#include "seeded.h"
 
 enum { PROGRAMS = 4000, STEPS = 250, REQUESTS = 120, NUMBERS_MOST = 4000 };
 
@@ -46,19 +44,10 @@ static struct {
     size_t again_next;
     size_t again_count;
     int64_t now_us;
-    uint64_t random;
     bool tells;
     bool closes;
     char failure[200];
 } model;
-
-static unsigned below(unsigned limit)
-{
-    model.random ^= model.random << 13;
-    model.random ^= model.random >> 7;
-    model.random ^= model.random << 17;
-    return (unsigned)(model.random >> 33) % limit;
-}
 
 __attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
 {
@@ -332,7 +321,7 @@ static void check_end(void)
 static const char *play(uint64_t seed, bool tells)
 {
     memset(&model, 0, sizeof model);
-    model.random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    seeded_start(seed);
     model.tells = tells;
     if (wr_window_init(&model.outbox.window, 1 + below(below(2) ? 4 : 64), NULL)) {
         fail("no memory", NULL);
@@ -353,29 +342,13 @@ static const char *play(uint64_t seed, bool tells)
 
 static void every_request_is_answered_once_and_truly(void)
 {
-    for (uint64_t seed = 1; seed <= PROGRAMS; seed++) {
-        if (play(seed, false)[0]) {
-            printf("\nseed %llu: %s\nreplay it: test_outbox_model --seed %llu\n",
-                   (unsigned long long)seed, model.failure, (unsigned long long)seed);
-            (void)play(seed, true);
-            CU_FAIL("a program failed");
-            return;
-        }
-    }
+    seeded_play_all("test_outbox_model", play, PROGRAMS);
 }
 
 int main(int count, char **words)
 {
-    if (count == 3 && strcmp(words[1], "--seed") == 0) {
-        const char *failure = play(strtoull(words[2], NULL, 10), true);
-        printf("%s\n", failure[0] ? failure : "all is well");
-        return failure[0] ? 1 : 0;
-    }
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("outbox against a model", NULL, NULL);
-    CU_ADD_TEST(suite, every_request_is_answered_once_and_truly);
-    CU_basic_run_tests();
-    unsigned failed = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failed ? 1 : 0;
+    CU_TestInfo tests[] = { { "every_request_is_answered_once_and_truly",
+                              every_request_is_answered_once_and_truly },
+                            CU_TEST_INFO_NULL };
+    return seeded_main(count, words, play, "outbox against a model", tests);
 }

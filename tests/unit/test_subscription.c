@@ -2,16 +2,15 @@
 // The subscription at moments that a test on a real broker does not meet: a drain while a connection
 // is being opened or while the broker closes a channel, and who watches a connection that is new.
 #include <CUnit/Basic.h>
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "amqp_talk.h"
 #include "engine/subscription.h"
 #include "engine/watchdog.h"
 #include "fake_broker.h"
+#include "listener.h"
 #include "proxy.h"
 
 enum { SOURCES = 2, MOST_MS = 10000 };
@@ -149,19 +148,6 @@ static void a_broker_that_takes_us_and_ends_it_is_asked_ever_less_often(void)
 
 /* --- a dial under watch --- */
 
-static int listen_in_silence(int *out_port)
-{
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&address, size), 0);
-    CU_ASSERT_EQUAL_FATAL(listen(fd, 16), 0);
-    CU_ASSERT_EQUAL_FATAL(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    *out_port = ntohs(address.sin_port);
-    return fd;
-}
-
 /* A cut would end the whole dial, and with it the tries of all other hosts. */
 static void a_slow_host_has_its_connect_timeout_however_short_the_others_are(void)
 {
@@ -171,7 +157,7 @@ static void a_slow_host_has_its_connect_timeout_however_short_the_others_are(voi
     struct wr_broker *broker = NULL;
     char url[64];
     int port;
-    int fd = listen_in_silence(&port);
+    int fd = listen_on_loopback(&port);
     (void)snprintf(url, sizeof url, "amqp://127.0.0.1:%d", port);
     settings = talk_settings(url);
     settings.heartbeat_ms = 0;
