@@ -274,3 +274,47 @@ warren_status wr_topologist_prune(struct wr_broker *broker, uint16_t channel,
     wr_session_done(&session);
     return rc ? wr_fail(err, rc, "removing bindings: %s", said.text) : WARREN_OK;
 }
+
+/* --- removing --- */
+
+/* An object that may not be deleted may also not be there: then there is no mistake. */
+static warren_status remove_one(struct wr_session *session, const struct wr_item *item,
+                                warren_error *err)
+{
+    warren_error said = { 0 };
+    warren_status rc = wr_session_try(session, item, WR_REMOVE, &said);
+    if (rc && !wr_session_is_over(rc) &&
+        wr_session_try(session, item, WR_LOOK, NULL) == WARREN_NOT_FOUND) {
+        return WARREN_OK;
+    }
+    return rc ? wr_fail(err, rc, "removing %s: %s", item->name, said.text) : WARREN_OK;
+}
+
+/* Queues before exchanges, so that no dead letter is under way that finds no exchange. */
+static warren_status remove_all(struct wr_session *session, const struct wr_topology *topology,
+                                enum wr_item_kind kind, warren_error *err)
+{
+    warren_status first = WARREN_OK;
+    for (size_t i = 0; i < topology->length && !wr_session_is_over(first); i++) {
+        const struct wr_item *item = &topology->items[i];
+        if (item->kind == kind && !item->is_foreign) {
+            warren_status rc = remove_one(session, item, first ? NULL : err);
+            first = first && !wr_session_is_over(rc) ? first : rc;
+        }
+    }
+    return first;
+}
+
+warren_status wr_topologist_remove(struct wr_broker *broker, uint16_t channel,
+                                   const struct wr_topology *topology, warren_error *err)
+{
+    struct wr_session session = { .broker = broker, .channel = channel };
+    warren_error later = { 0 };
+    warren_status rc = remove_all(&session, topology, WR_ITEM_QUEUE, err);
+    if (!wr_session_is_over(rc)) {
+        warren_status rest = remove_all(&session, topology, WR_ITEM_EXCHANGE, rc ? &later : err);
+        rc = rc ? rc : rest;
+    }
+    wr_session_done(&session);
+    return rc;
+}

@@ -2,7 +2,7 @@
 /*
  * The topologist brings a topology and a broker together: applies it, checks it, plans it, prunes
  * bindings. It works on a channel of its own, which it opens and closes as often as the broker
- * closes it on a mistake; the connection stays whole. It never deletes anything.
+ * closes it on a mistake; the connection stays whole. It deletes nothing unless it is told to remove.
  *
  * Threads: all calls on the thread that owns the connection, which must have no events to lose on
  * that channel number. Errors: CLOSED, TIMEOUT (the connection), REFUSED (rights), MISMATCH.
@@ -42,6 +42,12 @@ warren_status wr_topologist_check(struct wr_broker *broker, uint16_t channel,
 /** Carries out the unbindings of `prune` (wr_topology_build_prune, wr_topology_build_surplus). */
 warren_status wr_topologist_prune(struct wr_broker *broker, uint16_t channel,
                                   const struct wr_topology *prune, warren_error *err);
+
+/** Deletes all queues and exchanges of the topology with what is in them; those that the config
+ * only names are others' and stay. After a mistake the rest is removed nonetheless, and the first
+ * mistake is told. */
+warren_status wr_topologist_remove(struct wr_broker *broker, uint16_t channel,
+                                   const struct wr_topology *topology, warren_error *err);
 
 /* --- the plan --- */
 

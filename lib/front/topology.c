@@ -164,8 +164,8 @@ warren_status warren_topology_management(warren_topology *topology, warren_manag
                                          warren_error *err)
 {
     const char *url = topology->settings->broker.management_url;
-    if (!url) {
-        *out = (warren_management){ 0 };
+    if (strncmp(topology->settings->broker.url, "memory:", 7) == 0) {
+        *out = (warren_management){ .url = url };
         return WARREN_OK;
     }
     if (!topology->password) {
@@ -296,6 +296,39 @@ warren_status warren_topology_apply(warren_topology *topology,
         rc = wr_topologist_apply(topology->broker, CHANNEL, topology->list, &topology->report, err);
     }
     return !rc && options && options->prune ? prune(topology, options->bindings, err) : rc;
+}
+
+/* The first name that is outside of the namespace, NULL when none is. */
+static const char *find_outside(const struct wr_topology *list, const char *ns)
+{
+    size_t length = strlen(ns);
+    for (size_t i = 0; i < list->length; i++) {
+        const struct wr_item *item = &list->items[i];
+        bool is_object = item->kind == WR_ITEM_EXCHANGE || item->kind == WR_ITEM_QUEUE;
+        bool is_inside = strncmp(item->name, ns, length) == 0 && item->name[length] == '.';
+        if (is_object && !item->is_foreign && !is_inside) {
+            return item->name;
+        }
+    }
+    return NULL;
+}
+
+warren_status warren_topology_remove(warren_topology *topology, const char *ns, warren_error *err)
+{
+    const char *own = topology->settings->ns;
+    if (!ns || strcmp(ns, own) != 0) {
+        return wr_fail(err, WARREN_STATE, "removing namespace %s: the configuration's is %s",
+                       ns ? ns : "", own);
+    }
+    const char *outside = find_outside(topology->list, ns);
+    if (outside) {
+        return wr_fail(err, WARREN_STATE,
+                       "removing namespace %s: %s is outside of it, so nothing was deleted", ns,
+                       outside);
+    }
+    wr_topologist_report_done(&topology->report);
+    warren_status rc = connect_broker(topology, err);
+    return rc ? rc : wr_topologist_remove(topology->broker, CHANNEL, topology->list, err);
 }
 
 const char *warren_topology_notes(const warren_topology *topology)

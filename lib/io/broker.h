@@ -125,10 +125,14 @@ warren_status wr_broker_channel_close(struct wr_broker *broker, uint16_t channel
 
 /* --- topology: sent without waiting; wr_broker_sync tells how it went --- */
 
-enum wr_declare { WR_DECLARE, WR_LOOK /* passive: only whether an exchange or queue exists */ };
+enum wr_declare {
+    WR_DECLARE,
+    WR_LOOK,  /* passive: only whether an exchange or queue exists */
+    WR_REMOVE /* deletes an exchange or queue with all that is in it; one that isn't there is fine */
+};
 
-/** Sends one item. Bindings can't be looked at: WR_LOOK on them does nothing. CLOSED when it can't
- * be sent. */
+/** Sends one item. Bindings can't be looked at and go with their exchange: WR_LOOK and WR_REMOVE on
+ * them do nothing. CLOSED when it can't be sent. */
 warren_status wr_broker_declare(struct wr_broker *broker, uint16_t channel,
                                 const struct wr_item *item, enum wr_declare how, warren_error *err);
 

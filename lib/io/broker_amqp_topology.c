@@ -143,6 +143,18 @@ static size_t size_of(const struct wr_item *item)
            (item->key ? strlen(item->key) : 0);
 }
 
+/* One that isn't there is no mistake to RabbitMQ. */
+static warren_status send_remove(struct wr_amqp *amqp, uint16_t number, const struct wr_item *item,
+                                 warren_error *err)
+{
+    if (item->kind == WR_ITEM_QUEUE) {
+        amqp_queue_delete_t gone = { .queue = wr_amqp_string(item->name), .nowait = 1 };
+        return wr_amqp_send(amqp, number, AMQP_QUEUE_DELETE_METHOD, &gone, err);
+    }
+    amqp_exchange_delete_t gone = { .exchange = wr_amqp_string(item->name), .nowait = 1 };
+    return wr_amqp_send(amqp, number, AMQP_EXCHANGE_DELETE_METHOD, &gone, err);
+}
+
 warren_status wr_amqp_declare(struct wr_broker *broker, uint16_t number, const struct wr_item *item,
                               enum wr_declare how, warren_error *err)
 {
@@ -158,8 +170,11 @@ warren_status wr_amqp_declare(struct wr_broker *broker, uint16_t number, const s
     channel->has_unsynced = true;
     status = wr_amqp_make_room(amqp, size_of(item), err);
     bool is_binding = item->kind == WR_ITEM_BIND || item->kind == WR_ITEM_UNBIND;
-    if (status || channel->has_failed || (how == WR_LOOK && is_binding)) {
+    if (status || channel->has_failed || (how != WR_DECLARE && is_binding)) {
         return status;
+    }
+    if (how == WR_REMOVE) {
+        return send_remove(amqp, number, item, err);
     }
     switch (item->kind) {
     case WR_ITEM_EXCHANGE:

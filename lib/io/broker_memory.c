@@ -157,6 +157,18 @@ static warren_status channel_close(struct wr_broker *broker, uint16_t number, wa
 
 /* --- topology --- */
 
+static void remove_item(struct wr_memory *server, const struct wr_item *item)
+{
+    struct wr_slice name = wr_slice_of(item->name);
+    struct wr_memory_queue *queue = wr_memory_routes_queue(&server->routes, name);
+    struct wr_memory_exchange *exchange = wr_memory_routes_exchange(&server->routes, name);
+    if (item->kind == WR_ITEM_QUEUE && queue) {
+        wr_memory_session_delete_queue(server, queue);
+    } else if (item->kind == WR_ITEM_EXCHANGE && exchange) {
+        wr_memory_routes_remove_exchange(&server->routes, exchange);
+    }
+}
+
 static warren_status declare(struct wr_broker *broker, uint16_t number, const struct wr_item *item,
                              enum wr_declare how, warren_error *err)
 {
@@ -165,6 +177,10 @@ static warren_status declare(struct wr_broker *broker, uint16_t number, const st
     struct wr_memory_channel *channel = find(session, number, &rc, err);
     if (!channel || channel->refusal.code) {
         return rc;
+    }
+    if (how == WR_REMOVE) {
+        remove_item(server, item);
+        return WARREN_OK;
     }
     if (!wr_memory_declare(server, item, how, &channel->refusal)) {
         wr_memory_session_refuse(session, channel);

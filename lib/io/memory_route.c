@@ -142,6 +142,21 @@ void wr_memory_routes_remove_queue(struct wr_memory_routes *routes, struct wr_me
     }
 }
 
+void wr_memory_routes_remove_exchange(struct wr_memory_routes *routes,
+                                      struct wr_memory_exchange *exchange)
+{
+    for (struct wr_memory_exchange **at = &routes->exchanges; *at; at = &(*at)->next) {
+        if (*at == exchange) {
+            *at = exchange->next;
+            break;
+        }
+    }
+    for (struct wr_memory_exchange *source = routes->exchanges; source; source = source->next) {
+        wr_memory_routes_unbind(source, NULL, NULL, exchange);
+    }
+    free_exchange(exchange);
+}
+
 bool wr_memory_routes_bind(struct wr_memory_exchange *source, const char *key,
                            struct wr_memory_queue *queue, struct wr_memory_exchange *exchange)
 {

@@ -55,6 +55,10 @@ bool wr_memory_routes_add_queue(struct wr_memory_routes *routes, struct wr_memor
 /** Takes the queue out of the list and out of all bindings; it is the caller's then. */
 void wr_memory_routes_remove_queue(struct wr_memory_routes *routes, struct wr_memory_queue *queue);
 
+/** Frees an exchange with its bindings, and those of others to it. */
+void wr_memory_routes_remove_exchange(struct wr_memory_routes *routes,
+                                      struct wr_memory_exchange *exchange);
+
 /** Binds to `queue` or, when that is NULL, to `exchange`. The same binding twice is one. */
 bool wr_memory_routes_bind(struct wr_memory_exchange *source, const char *key,
                            struct wr_memory_queue *queue, struct wr_memory_exchange *exchange);

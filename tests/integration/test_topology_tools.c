@@ -156,6 +156,31 @@ static void the_export_needs_no_broker_and_is_json(void)
     warren_topology_close(topology);
 }
 
+static void a_namespace_is_removed_only_when_all_of_it_is_named_after_it(void)
+{
+    write_config(live_url());
+    write_queue("( { type = \"a\"; } ); };\n");
+    warren_topology *topology = open_tool();
+    warren_error err = { 0 };
+    CU_ASSERT_EQUAL(warren_topology_remove(topology, "warren", &err), WARREN_STATE);
+    CU_ASSERT_EQUAL(warren_topology_remove(topology, "tools", &err), WARREN_STATE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "tools is outside of it"));
+    warren_topology_close(topology);
+    write_file(queue_file,
+               "queue: { name = \"tools.scratch\"; jobs: ", "( { type = \"a\"; } ); };\n");
+    topology = open_tool();
+    CU_ASSERT_EQUAL(warren_topology_apply(topology, NULL, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(warren_topology_remove(topology, "tools", &err), WARREN_OK);
+    struct counts counts = plan_with(topology, NULL);
+    CU_ASSERT_EQUAL(counts.states[WARREN_TOPOLOGY_EXISTS], 0);
+    warren_topology_close(topology);
+    char *left = live_ctl("list_queues", "-p", live_vhost(), "name", NULL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(left, "tools.dead"));
+    CU_ASSERT_PTR_NULL(strstr(left, "tools.scratch"));
+    CU_ASSERT_PTR_NULL(strstr(left, "tools.delay"));
+    free(left);
+}
+
 static void whoever_asks_the_management_api_learns_where_it_is(void)
 {
     write_config("amqp://me:s%2Fcret@127.0.0.1:1/my%2Fvhost");
@@ -188,6 +213,7 @@ int main(void)
     CU_ADD_TEST(suite, what_a_type_left_behind_is_named_and_pruned);
     CU_ADD_TEST(suite, a_difference_is_refused_with_exit_code_7);
     CU_ADD_TEST(suite, the_export_needs_no_broker_and_is_json);
+    CU_ADD_TEST(suite, a_namespace_is_removed_only_when_all_of_it_is_named_after_it);
     CU_ADD_TEST(suite, whoever_asks_the_management_api_learns_where_it_is);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();

@@ -488,6 +488,30 @@ static void pruning_removes_what_the_config_does_not_ask_for(void)
     story_end(&story);
 }
 
+static void removing_leaves_nothing_of_it(void)
+{
+    struct story story;
+    struct wr_plan plan = { 0 };
+    story_begin(&story, "removed");
+    CU_ASSERT_EQUAL(story_apply(&story), WARREN_OK);
+    story_publish(&story, "jobs", "mail");
+    struct wr_item others = { .kind = WR_ITEM_QUEUE, .name = "removed-others" };
+    story_declare(&story, others);
+    for (int i = 0; i < 2; i++) { /* what isn't there is fine */
+        CU_ASSERT_EQUAL(
+            wr_topologist_remove(story.broker, TOPOLOGY_CHANNEL, story_topology, &story.err), 0);
+    }
+    story_plan(&story, NULL, &plan);
+    for (size_t i = 0; i < plan.length; i++) {
+        CU_ASSERT_EQUAL(plan.rows[i].state, WR_PLAN_MISSING);
+    }
+    wr_plan_done(&plan);
+    CU_ASSERT_EQUAL(story_depth(&story, others.name), 0);
+    CU_ASSERT_EQUAL(story_apply(&story), WARREN_OK);
+    CU_ASSERT_EQUAL(story_depth(&story, story.second), 0);
+    story_end(&story);
+}
+
 static void story_add_all(CU_pSuite suite)
 {
     CU_ADD_TEST(suite, applying_twice_changes_nothing);
@@ -500,6 +524,7 @@ static void story_add_all(CU_pSuite suite)
     CU_ADD_TEST(suite, another_services_queue_is_not_a_leftover);
     CU_ADD_TEST(suite, a_plan_tells_and_changes_nothing);
     CU_ADD_TEST(suite, pruning_removes_what_the_config_does_not_ask_for);
+    CU_ADD_TEST(suite, removing_leaves_nothing_of_it);
 }
 
 static int story_run(void)

@@ -2,7 +2,8 @@
 /*
  * The topology: what has to stand in the broker for a configuration (exchanges, queues, bindings).
  * A tool looks at the difference (plan), makes what is missing (apply), or writes it down (export).
- * Nothing is ever deleted; a difference in arguments is told, never mended by force.
+ * Nothing is ever deleted but by warren_topology_remove; a difference in arguments is told, never
+ * mended by force.
  *
  * Threads: a topology belongs to one thread at a time. Strings handed to a visitor are valid during
  * its call only.
@@ -71,10 +72,11 @@ typedef struct warren_bindings {
     size_t length;
 } warren_bindings;
 
-/** Where the management API is and who asks. Borrowed from the topology. */
+/** Where the management API is and who asks, who is also who connects to the broker. Borrowed from the
+ * topology. */
 typedef struct warren_management {
     const char *url;      /**< `broker.management_url` as configured; NULL: none */
-    const char *vhost;    /**< of the AMQP URL, decoded */
+    const char *vhost;    /**< of the AMQP URL, decoded; NULL when the broker is memory: */
     const char *user;     /**< as the AMQP connection has it, for a URL without a user */
     const char *password; /**< a secret: never print it */
 } warren_management;
@@ -109,6 +111,16 @@ typedef struct warren_topology_options {
 WARREN_API warren_status warren_topology_apply(warren_topology *topology,
                                                const warren_topology_options *options,
                                                warren_error *err);
+
+/**
+ * Deletes every exchange and queue of this topology with the messages in them: for scratch
+ * namespaces, such as a benchmark's or a test's. So that no other configuration is met by mistake,
+ * the caller says the namespace again, and nothing is deleted unless all names begin with it and a
+ * dot: STATE. What isn't there is fine. REFUSED: the user may not configure (and so delete) some of
+ * it; the rest is gone.
+ */
+WARREN_API warren_status warren_topology_remove(warren_topology *topology, const char *ns,
+                                                warren_error *err);
 
 /** What the last apply or plan found worth telling, a line each; after a MISMATCH every difference
  * in full. "" for nothing. Borrowed, valid until the next call. */
