@@ -69,14 +69,14 @@ void bare_consume(amqp_connection_state_t connection, amqp_channel_t channel, co
 
 /* --- reading -------------------------------------------------------------------------------------- */
 
-static bool read_frame(amqp_connection_state_t connection, bool is_patient, amqp_frame_t *frame)
+static bool read_frame(amqp_connection_state_t connection, long patience_us, amqp_frame_t *frame)
 {
-    struct timeval no_time = { 0, 0 };
+    struct timeval time = { .tv_sec = patience_us / 1000000, .tv_usec = patience_us % 1000000 };
     int status = 0;
-    if (is_patient || amqp_data_in_buffer(connection) || amqp_frames_enqueued(connection)) {
+    if (patience_us < 0 || amqp_data_in_buffer(connection) || amqp_frames_enqueued(connection)) {
         status = amqp_simple_wait_frame(connection, frame);
     } else {
-        status = amqp_simple_wait_frame_noblock(connection, frame, &no_time);
+        status = amqp_simple_wait_frame_noblock(connection, frame, &time);
     }
     if (status == AMQP_STATUS_TIMEOUT) {
         return false;
@@ -85,30 +85,40 @@ static bool read_frame(amqp_connection_state_t connection, bool is_patient, amqp
     return true;
 }
 
+static bool was_dead(const amqp_basic_properties_t *properties)
+{
+    bool has_headers = properties->_flags & AMQP_BASIC_HEADERS_FLAG;
+    for (int i = 0; has_headers && i < properties->headers.num_entries; i++) {
+        amqp_bytes_t name = properties->headers.entries[i].key;
+        if (name.len == 7 && memcmp(name.bytes, "x-death", 7) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void read_content(amqp_connection_state_t connection, struct bare_event *out)
 {
     amqp_frame_t frame;
-    (void)read_frame(connection, true, &frame);
-    const amqp_basic_properties_t *properties = frame.payload.properties.decoded;
+    (void)read_frame(connection, BARE_PATIENT, &frame);
     if (frame.frame_type != AMQP_FRAME_HEADER) {
         side_give_up("read", "no header behind a delivery");
     }
-    out->was_dead =
-        (properties->_flags & AMQP_BASIC_HEADERS_FLAG) && properties->headers.num_entries > 0;
+    out->was_dead = was_dead(frame.payload.properties.decoded);
     uint64_t size = frame.payload.properties.body_size;
-    (void)read_frame(connection, true, &frame);
+    (void)read_frame(connection, BARE_PATIENT, &frame);
     if (frame.frame_type != AMQP_FRAME_BODY || frame.payload.body_fragment.len != size) {
         side_give_up("read", "a body that is not one frame");
     }
     out->body = frame.payload.body_fragment;
 }
 
-void bare_next(amqp_connection_state_t connection, bool is_patient, struct bare_event *out)
+void bare_next(amqp_connection_state_t connection, long patience_us, struct bare_event *out)
 {
     amqp_frame_t frame;
     out->kind = BARE_NOTHING;
     amqp_maybe_release_buffers(connection);
-    if (!read_frame(connection, is_patient, &frame)) {
+    if (!read_frame(connection, patience_us, &frame)) {
         return;
     }
     amqp_method_number_t id = frame.frame_type == AMQP_FRAME_METHOD ? frame.payload.method.id : 0;

@@ -34,8 +34,11 @@ void bare_close(amqp_connection_state_t connection);
 void bare_consume(amqp_connection_state_t connection, amqp_channel_t channel, const char *queue,
                   long prefetch);
 
-/** Reads what comes next. `is_patient`: waits for it; else BARE_NOTHING when nothing is there. */
-void bare_next(amqp_connection_state_t connection, bool is_patient, struct bare_event *out);
+enum { BARE_PATIENT = -1 };
+
+/** Reads what comes next. BARE_NOTHING when so many µs pass before anything has come; BARE_PATIENT
+ * waits for ever. */
+void bare_next(amqp_connection_state_t connection, long patience_us, struct bare_event *out);
 
 /** A persistent, mandatory publish of SIDE_BODY_BYTES. */
 void bare_publish(amqp_connection_state_t connection, amqp_channel_t channel, const char *exchange,

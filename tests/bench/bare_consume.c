@@ -2,10 +2,11 @@
 // DESIGN: the loop that one writes by hand, at its best: one thread takes jobs and does nothing with
 // them, and acknowledges either each one or, once a quarter of the prefetch has come, all at once.
 // What is left over is acknowledged when nothing has come for a moment, so that no job waits for the
-// next. Several queues have a channel each.
+// next; a moment of no length at all, that is whenever the socket is empty, cost a sixth of the rate.
+// Several queues have a channel each.
 //
 //     bare_consume --queue NAME [--queues N] --count N [--prefetch N] [--ack each|multiple]
-//                  [--stamps] [--delay-ms N]
+//                  [--idle-us N] [--stamps] [--delay-ms N]
 //
 // With --queues the names are NAME.0, NAME.1 …; with --delay-ms the rate is that of jobs that come
 // home so long after they were published.
@@ -21,6 +22,7 @@ enum { NAME_BYTES = 256, QUEUES_MOST = 1000 };
 struct taker {
     amqp_connection_state_t connection;
     long ack_every;
+    long idle_us;
     long unacked;   /* on all channels */
     long *behind;   /* by channel: taken and not acknowledged */
     uint64_t *last; /* by channel: the last tag taken */
@@ -70,7 +72,7 @@ static void run(struct taker *taker, struct side_gauge *gauge)
     struct bare_event event;
     bool is_last = false;
     while (!is_last) {
-        bare_next(taker->connection, !taker->unacked, &event);
+        bare_next(taker->connection, taker->unacked ? taker->idle_us : BARE_PATIENT, &event);
         if (event.kind == BARE_NOTHING) {
             flush(taker);
             continue;
@@ -93,6 +95,7 @@ int main(int argc, char **argv)
     bool is_each = strcmp(side_word(argv, "--ack", "multiple"), "each") == 0;
     taker.channels = queues ? queues : 1;
     taker.ack_every = is_each ? 1 : side_number(argv, "--prefetch", 250) / 4;
+    taker.idle_us = side_number(argv, "--idle-us", 1000);
     taker.behind = calloc((size_t)taker.channels + 1, sizeof *taker.behind);
     taker.last = calloc((size_t)taker.channels + 1, sizeof *taker.last);
     if (taker.channels > QUEUES_MOST || !taker.behind || !taker.last) {

@@ -59,7 +59,7 @@ static void settle(struct sender *sender, uint64_t tag)
 static void read_confirm(struct sender *sender)
 {
     struct bare_event event;
-    bare_next(sender->connection, true, &event);
+    bare_next(sender->connection, BARE_PATIENT, &event);
     if (event.kind != BARE_CONFIRM) {
         side_give_up("publish", "something else than a confirm came back");
     }

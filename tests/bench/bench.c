@@ -76,10 +76,19 @@ void bench_add_goal(struct bench *bench, struct goal goal)
     bench->goals[bench->goal_count++] = goal;
 }
 
+void bench_add_goals(struct bench *bench, const struct goal *goals, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bench_add_goal(bench, goals[i]);
+    }
+}
+
 struct bench *benches(bool is_short, size_t *out_count)
 {
     if (!all_count) {
         benches_drain(is_short);
+        benches_publish(is_short);
+        benches_wait(is_short);
     }
     *out_count = all_count;
     return all;

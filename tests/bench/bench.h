@@ -49,6 +49,7 @@ struct side {
     const char *beside;        /**< a command that runs beside it, ended by SIGTERM; NULL: none */
     const char *beside_queues; /**< its configuration */
     const char *drained;       /**< a queue that must be empty afterwards; NULL: not looked at */
+    const char *filled;        /**< a queue that must hold `count` afterwards, and is emptied */
     const char *kept;          /**< a queue that is filled up to `backlog` instead of by `count` */
     long backlog;
     long count;          /**< of jobs, if not the bench's */
@@ -113,9 +114,12 @@ struct bench *benches(bool is_short, size_t *out_count);
 struct bench *bench_add(const char *name, const char *about, long count);
 void bench_add_side(struct bench *bench, struct side side);
 void bench_add_goal(struct bench *bench, struct goal goal);
+void bench_add_goals(struct bench *bench, const struct goal *goals, size_t count);
 char *bench_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The tables, by file. */
 void benches_drain(bool is_short);
+void benches_publish(bool is_short);
+void benches_wait(bool is_short);
 
 #endif

@@ -71,9 +71,7 @@ static void add_drain(const char *name, const char *about, const char *type)
                                      : bench_text("%s %s --count {count}", rows[i].command, name),
                 .drained = name });
     }
-    for (size_t i = 0; i < sizeof goals / sizeof *goals; i++) {
-        bench_add_goal(bench, goals[i]);
-    }
+    bench_add_goals(bench, goals, sizeof goals / sizeof *goals);
 }
 
 void benches_drain(bool is_short)

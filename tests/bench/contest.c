@@ -71,6 +71,13 @@ static void check_drained(const struct side *side)
     }
 }
 
+static void check_filled(const struct side *side, long count)
+{
+    if (stage_purge(side->filled) != count) {
+        side_give_up(side->command, "the queue doesn't hold what was published");
+    }
+}
+
 static void measure(const struct side *side, const struct child_words *words, double *values)
 {
     struct child child;
@@ -105,6 +112,9 @@ static void run_once(const struct side *side, const struct child_words *words, b
     }
     if (side->drained) {
         check_drained(side);
+    }
+    if (side->filled) {
+        check_filled(side, words->count);
     }
 }
 

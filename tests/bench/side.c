@@ -117,6 +117,14 @@ static void note_stamp(struct side_gauge *gauge, const void *body)
     }
 }
 
+void side_begin(struct side_gauge *gauge)
+{
+    if (!atomic_load_explicit(&gauge->has_begun, memory_order_relaxed) &&
+        !atomic_exchange(&gauge->has_begun, true)) {
+        gauge->first = side_moment();
+    }
+}
+
 bool side_start(struct side_gauge *gauge, const void *body)
 {
     long number = atomic_fetch_add_explicit(&gauge->started, 1, memory_order_relaxed);
@@ -124,7 +132,7 @@ bool side_start(struct side_gauge *gauge, const void *body)
         note_stamp(gauge, body);
     }
     if (number == 0) {
-        gauge->first = side_moment();
+        side_begin(gauge);
     }
     if (number != gauge->count - 1) {
         return false;

@@ -31,6 +31,7 @@ struct side_moment {
 struct side_gauge {
     long count; /**< jobs to be measured */
     atomic_long started;
+    atomic_bool has_begun;
     struct side_moment first;
     struct side_moment last;
     double rss_mib;         /**< at the last job */
@@ -57,6 +58,9 @@ bool side_has(char **words, const char *name);
 void side_open(struct side_gauge *gauge, char **words);
 
 struct side_moment side_moment(void);
+
+/** Lets the time begin, if it hasn't: for jobs whose first run doesn't count. */
+void side_begin(struct side_gauge *gauge);
 
 /** Notes the start of a job; `body` may be NULL without stamps. True for the last one: the measure
  * is complete. */

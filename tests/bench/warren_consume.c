@@ -68,6 +68,7 @@ static warren_verdict end_retry(warren_job *job, void *user)
 {
     (void)user;
     if (warren_job_attempt(job) == 1) {
+        side_begin(&gauge);
         return warren_retry(job, "not now");
     }
     start(job);
