@@ -69,6 +69,16 @@ static const struct option_row publish_options[] = {
     END
 };
 
+static const struct option_row bench_options[] = {
+    { "jobs", 0, "N", "at most so many jobs a measure; default: 100000" },
+    { "seconds", 0, "N", "at most so long a measure; default: 3" },
+    { "threads", 0, "N", "of the worker that drains; default: one a core" },
+    { "body", 0, "SIZE", "of each job, 1B to 16MiB; default: 256" },
+    { "type", 0, "TYPE", "quorum or classic; default: quorum, with a look at classic" },
+    { "remove", 0, "NAMESPACE", "only remove what a bench that was killed has left" },
+    END
+};
+
 static const struct option_row force[] = { { "force", 0, NULL, "overwrite files that are there" },
                                            END };
 
@@ -144,6 +154,12 @@ const struct command commands[] = {
       "warren dead drop emails --reason bad_message --dry-run\n"
       "warren dead drop emails --id 42 --yes",
       cmd_dead_drop },
+    { "bench", NULL, "", 0, 0, "Measure the broker from here, and say what limits it.",
+      OPTIONS(bench_options, output, common),
+      "Measures connecting, latency, the delay ladder, publishing and draining, in a namespace of\n"
+      "its own (<namespace>.bench-<random>) that it removes again, also after Ctrl-C. Your queues\n"
+      "aren't touched, but your broker is busy for some 20 s.",
+      "warren bench\nwarren bench --seconds 10 --body 4KiB --type quorum -o json", cmd_bench },
     { "completion", NULL, "bash", 1, 1, "Write a completion script for the shell.",
       OPTIONS(only_help), NULL, "source <(warren completion bash)", cmd_completion },
     { "help", NULL, "[TOPIC]...", 0, 2, "Show help: for a command, `exit` or `config`.",

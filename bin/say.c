@@ -138,8 +138,7 @@ const char *say_nearest(const char *wanted, const char *(*next)(void *user, size
 
 static void remember_interrupt(int signal_number)
 {
-    (void)signal_number;
-    interrupted = 1;
+    interrupted = signal_number;
 }
 
 void say_catch_interrupt(void)
@@ -147,9 +146,18 @@ void say_catch_interrupt(void)
     struct sigaction action = { .sa_handler = remember_interrupt, .sa_flags = SA_RESETHAND };
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
+    struct sigaction before;
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_DFL) { /* no nohup */
+        (void)sigaction(SIGHUP, &action, NULL);
+    }
 }
 
 bool say_is_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+int say_interrupt_signal(void)
 {
     return interrupted;
 }

@@ -34,8 +34,12 @@ bool say_confirm(const char *what, const char *name);
 const char *say_nearest(const char *wanted, const char *(*next)(void *user, size_t index),
                         void *user);
 
-/** Makes Ctrl-C ask politely: it only sets a flag, once; the second one ends the program. */
+/** Makes Ctrl-C, SIGTERM and a lost terminal ask politely: they only set a flag, once; the second one ends
+ * the program. */
 void say_catch_interrupt(void);
 bool say_is_interrupted(void);
+
+/** The signal that did it; 0: none. */
+int say_interrupt_signal(void);
 
 #endif
