@@ -88,7 +88,10 @@ struct bench *benches(bool is_short, size_t *out_count)
     if (!all_count) {
         benches_drain(is_short);
         benches_publish(is_short);
+        benches_fail(is_short);
         benches_wait(is_short);
+        benches_scale(is_short);
+        benches_mixed(is_short);
     }
     *out_count = all_count;
     return all;

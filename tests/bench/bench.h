@@ -42,8 +42,9 @@ extern const struct measure_kind measure_kinds[MEASURE_COUNT];
 /** One participant. */
 struct side {
     const char *name;
-    const char *queues;        /**< queue groups of its configuration; NULL: it needs none */
-    const char *fill;          /**< a command that fills the queues before each run; NULL: none */
+    const char *queues; /**< queue groups of its configuration; NULL: it needs none */
+    const char
+        *fill; /**< commands that fill the queues before each run, with ; between; NULL: none */
     const char *command;       /**< what is measured */
     const char *feed;          /**< a command that is started when it is ready; NULL: none */
     const char *beside;        /**< a command that runs beside it, ended by SIGTERM; NULL: none */
@@ -120,6 +121,9 @@ char *bench_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The tables, by file. */
 void benches_drain(bool is_short);
 void benches_publish(bool is_short);
+void benches_fail(bool is_short);
 void benches_wait(bool is_short);
+void benches_scale(bool is_short);
+void benches_mixed(bool is_short);
 
 #endif

@@ -8,13 +8,22 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "child.h"
 #include "side.h"
 #include "stage.h"
 
-enum { REST_MS = 250, REPEATS_MOST = 50, WARM_UP_PART = 8, JOBS_LEAST = 20, LEFT_MOST = 500 };
+enum {
+    REST_MS = 250,
+    REPEATS_MOST = 50,
+    WARM_UP_PART = 8,
+    JOBS_LEAST = 20,
+    LEFT_MOST = 500,
+    FILLED_ROUNDS = 100,
+    FILLED_PAUSE_MS = 50
+};
 
 static void pass_ms(long ms)
 {
@@ -53,13 +62,17 @@ static void fill(const struct side *side, const struct child_words *words)
 {
     struct child child;
     struct child_words fill_words = *words;
+    char *rest = NULL;
+    char *copy = strdup(side->fill);
     if (side->kept) {
         fill_words.count = side->backlog - stage_depth(side->kept);
     }
-    if (fill_words.count > 0) {
-        child_start(&child, side->fill, &fill_words);
+    for (char *command = copy ? strtok_r(copy, ";", &rest) : NULL; command && fill_words.count > 0;
+         command = strtok_r(NULL, ";", &rest)) {
+        child_start(&child, command, &fill_words);
         child_finish(&child, NULL);
     }
+    free(copy);
 }
 
 /* A quorum queue forgets the last acknowledgements of a connection that closes while it is behind,
@@ -71,8 +84,12 @@ static void check_drained(const struct side *side)
     }
 }
 
+/* What was published without confirms may come a moment later. */
 static void check_filled(const struct side *side, long count)
 {
+    for (int i = 0; i < FILLED_ROUNDS && stage_depth(side->filled) < count; i++) {
+        pass_ms(FILLED_PAUSE_MS);
+    }
     if (stage_purge(side->filled) != count) {
         side_give_up(side->command, "the queue doesn't hold what was published");
     }

@@ -20,7 +20,14 @@
 #include "side.h"
 #include "warren/warren.h"
 
-enum { TYPE_BYTES = 256, LOADS_MOST = 8, NS_A_MS = 1000000, POLL_NS = 500000, LINES_MOST = 5 };
+enum {
+    TYPE_BYTES = 256,
+    LOADS_MOST = 8,
+    NS_A_MS = 1000000,
+    SLICE_NS = 50000000,
+    POLL_NS = 500000,
+    LINES_MOST = 5
+};
 
 /* A type of jobs that take their time. */
 struct load {
@@ -89,15 +96,21 @@ static long choose(const struct load *load)
     return load->least + (long)((z >> 33) % (uint64_t)(load->most - load->least + 1));
 }
 
-static void spend(const struct load *load)
+/* In slices, so that a drain needs no more than one. */
+static void sleep_for(const struct load *load, const warren_job *job)
+{
+    int64_t until_ns = side_now_ns() + (int64_t)choose(load) * NS_A_MS;
+    for (int64_t left_ns = until_ns - side_now_ns(); left_ns > 0 && !warren_job_cancelled(job);
+         left_ns = until_ns - side_now_ns()) {
+        const struct timespec slice = { .tv_nsec = left_ns < SLICE_NS ? left_ns : SLICE_NS };
+        (void)nanosleep(&slice, NULL);
+    }
+}
+
+static void compute_for(const struct load *load)
 {
     int64_t until_ns = side_now_ns() + load->least * 1000;
-    long ms = choose(load);
-    const struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * NS_A_MS };
-    if (!load->spins) {
-        (void)nanosleep(&time, NULL);
-    }
-    while (load->spins && side_now_ns() < until_ns) {
+    while (side_now_ns() < until_ns) {
         continue;
     }
 }
@@ -107,8 +120,10 @@ static warren_verdict work(warren_job *job, void *user)
     struct load *load = user;
     raise_to(&load->peak, atomic_fetch_add(&load->running, 1) + 1);
     raise_to(&loads_peak, atomic_fetch_add(&loads_running, 1) + 1);
-    if (!warren_job_cancelled(job)) {
-        spend(load);
+    if (load->spins) {
+        compute_for(load);
+    } else {
+        sleep_for(load, job);
     }
     atomic_fetch_sub(&load->running, 1);
     atomic_fetch_sub(&loads_running, 1);
