@@ -28,7 +28,8 @@ enum bench_kind {
     BENCH_SINGLE,  /* a publish that waits for its confirm, one after the other */
     BENCH_PUBLISH, /* publishes with a full window */
     BENCH_CLASSIC, /* the same to a classic queue, for comparison */
-    BENCH_DRAIN,   /* a queue full of no-op jobs */
+    BENCH_DRAIN,   /* a queue full of no-op jobs, with the prefetch that queues have by default */
+    BENCH_WIDE,    /* the same with a prefetch of BENCH_PREFETCH, for comparison */
     BENCH_KINDS
 };
 
@@ -50,16 +51,24 @@ struct bench_options {
     bool compares;   /* also publishes to a classic queue */
 };
 
+/** Its configurations; all share the namespace. */
+enum bench_config {
+    BENCH_ALL,    /* everything that is declared: for publishers, too */
+    BENCH_TIMER,  /* the worker of BENCH_LATENCY and BENCH_LADDER */
+    BENCH_TAKER,  /* the worker of BENCH_DRAIN */
+    BENCH_GULPER, /* the worker of BENCH_WIDE */
+    BENCH_CONFIGS
+};
+
 /** The bench's own place at the broker. */
 struct bench_scene {
     char ns[64];
     char folder[256]; /* of the configurations below; "" when there is none */
-    char config[288]; /* everything that the bench declares */
-    char worker[288]; /* the same without the queue that nobody drains */
-    char *url;        /* the broker's, without user and password */
-    long window;      /* publish.window of the user's configuration */
-    bool is_exposed;  /* not this machine, and no TLS */
-    bool may_stand;   /* something may have been declared */
+    char configs[BENCH_CONFIGS][288];
+    char *url;       /* the broker's, without user and password */
+    long window;     /* publish.window of the user's configuration */
+    bool is_exposed; /* not this machine, and no TLS */
+    bool may_stand;  /* something may have been declared */
 };
 
 struct bench {
@@ -70,7 +79,6 @@ struct bench {
     long cores;
     double load_average; /* of the minute before the start; negative: unknown */
     uint64_t reconnects; /* of the workers */
-    uint64_t redelivered;
     uint64_t unfinished; /* retried or dead: a no-op job should be neither */
 };
 
@@ -100,7 +108,7 @@ warren_status bench_single(struct bench *bench, warren_error *err);
 warren_status bench_publish(struct bench *bench, enum bench_kind kind, warren_error *err);
 /** BENCH_LATENCY and BENCH_LADDER, with one worker. */
 warren_status bench_latency(struct bench *bench, warren_error *err);
-/** Drains what bench_single and bench_publish have left. */
+/** BENCH_DRAIN and BENCH_WIDE: drains what bench_single and bench_publish have left, half of it each. */
 warren_status bench_drain(struct bench *bench, warren_error *err);
 
 #define BENCH_TYPE_DRAIN "bench.drain"
@@ -108,7 +116,7 @@ warren_status bench_drain(struct bench *bench, warren_error *err);
 #define BENCH_TYPE_LATENCY "bench.latency"
 #define BENCH_TYPE_LADDER "bench.ladder"
 
-enum { BENCH_DELAY_MS = 1000, BENCH_LATENCY_RATE = 200 };
+enum { BENCH_DELAY_MS = 1000, BENCH_LATENCY_RATE = 200, BENCH_PREFETCH = 1000 };
 
 /* --- bench_judge.c --- */
 

@@ -35,7 +35,7 @@ static warren_status connect_times(struct bench *bench, struct bench_samples *sa
     for (int i = 0; !rc && i < CONNECTS && !say_is_interrupted(); i++) {
         warren_admin *admin = NULL;
         int64_t begun = bench_now_ns();
-        rc = warren_admin_open(&admin, bench->scene.config, err);
+        rc = warren_admin_open(&admin, bench->scene.configs[BENCH_ALL], err);
         if (!rc) {
             bench_samples_add(samples, bench_now_ns() - begun);
         }
@@ -92,7 +92,7 @@ warren_status bench_single(struct bench *bench, warren_error *err)
     if (!bench_samples_init(&samples, bench->options.jobs)) {
         return no_memory(err);
     }
-    warren_status rc = warren_publisher_open(&publisher, bench->scene.config, err);
+    warren_status rc = warren_publisher_open(&publisher, bench->scene.configs[BENCH_ALL], err);
     if (!rc) {
         bench_gauge_begin(&gauge);
         rc = publish_singly(bench, publisher, &samples, err);
@@ -142,7 +142,7 @@ warren_status bench_publish(struct bench *bench, enum bench_kind kind, warren_er
     if (!bench_flight_init(&flight, bench->options.jobs)) {
         return no_memory(err);
     }
-    warren_status rc = warren_publisher_open(&publisher, bench->scene.config, err);
+    warren_status rc = warren_publisher_open(&publisher, bench->scene.configs[BENCH_ALL], err);
     if (!rc) {
         bench_gauge_begin(&gauge);
         rc = publish_window(bench, type, publisher, &flight, err);

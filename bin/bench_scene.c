@@ -200,36 +200,53 @@ static void write_broker(FILE *file, const struct bench_scene *scene, struct jso
     fputs("};\n", file);
 }
 
+/* What each configuration has in it. */
+static const struct row {
+    const char *file;
+    const char *types[4]; /* of the work queue */
+    int prefetch;         /* 0: auto */
+} rows[BENCH_CONFIGS] = {
+    [BENCH_ALL] = { "warren.cfg", { BENCH_TYPE_LATENCY, BENCH_TYPE_LADDER, BENCH_TYPE_DRAIN }, 0 },
+    [BENCH_TIMER] = { "timer.cfg", { BENCH_TYPE_LATENCY, BENCH_TYPE_LADDER }, 0 },
+    [BENCH_TAKER] = { "taker.cfg", { BENCH_TYPE_DRAIN }, 0 },
+    [BENCH_GULPER] = { "gulper.cfg", { BENCH_TYPE_DRAIN }, BENCH_PREFETCH },
+};
+
 static void write_queue(FILE *file, const struct bench *bench, const char *name, bool is_classic)
 {
-    fprintf(file,
-            "  { name = \"%s.%s\"; type = \"%s\";\n"
-            "    retry: { attempts = 2; backoff = \"fixed\"; first = \"1s\"; max = \"1s\"; jitter "
-            "= 0.0; };\n"
-            "    jobs: (",
-            bench->scene.ns, name, is_classic ? "classic" : "quorum");
+    fprintf(
+        file,
+        "  { name = \"%s.%s\"; type = \"%s\";\n"
+        "    retry: { attempts = 2; backoff = \"fixed\"; first = \"1s\"; max = \"1s\"; jitter = "
+        "0.0; };\n",
+        bench->scene.ns, name, is_classic ? "classic" : "quorum");
 }
 
-static void write_queues(FILE *file, const struct bench *bench, bool has_all)
+static void write_queues(FILE *file, const struct bench *bench, enum bench_config which)
 {
-    long threads = bench->options.threads;
+    const struct row *row = &rows[which];
     fputs("queues: (\n", file);
     write_queue(file, bench, "work", bench->options.is_classic);
-    fprintf(file,
-            " { type = \"%s\"; concurrency = %ld; }, { type = \"%s\"; concurrency = %ld; },\n"
-            "      { type = \"%s\"; concurrency = %ld; } ); }",
-            BENCH_TYPE_DRAIN, threads, BENCH_TYPE_LATENCY, threads, BENCH_TYPE_LADDER, threads);
-    if (has_all && bench->options.compares) {
+    if (row->prefetch) {
+        fprintf(file, "    prefetch = %d;\n", row->prefetch);
+    }
+    for (size_t i = 0; row->types[i]; i++) {
+        fprintf(file, "%s{ type = \"%s\"; concurrency = %ld; }", i ? ", " : "    jobs: ( ",
+                row->types[i], bench->options.threads);
+    }
+    fputs(" ); }", file);
+    if (which == BENCH_ALL && bench->options.compares) {
         fputs(",\n", file);
         write_queue(file, bench, "classic", true);
-        fprintf(file, " { type = \"%s\"; } ); }", BENCH_TYPE_CLASSIC);
+        fprintf(file, "    jobs: ( { type = \"%s\"; } ); }", BENCH_TYPE_CLASSIC);
     }
     fputs("\n);\n", file);
 }
 
-static warren_status write_config(const struct bench *bench, const char *path, bool has_all,
+static warren_status write_config(const struct bench *bench, enum bench_config which,
                                   struct json_object *settings, warren_error *err)
 {
+    const char *path = bench->scene.configs[which];
     FILE *file = fopen(path, "wxe");
     if (!file || fchmod(fileno(file), S_IRUSR | S_IWUSR)) {
         warren_status rc = fail(err, WARREN_FAILED, path, strerror(errno));
@@ -244,7 +261,7 @@ static warren_status write_config(const struct bench *bench, const char *path, b
             "publish: { window = %ld; timeout = \"10s\"; };\n",
             bench->scene.ns, bench->options.threads, BENCH_DELAY_MS / 1000, bench->scene.window);
     write_broker(file, &bench->scene, member(settings, "broker"));
-    write_queues(file, bench, has_all);
+    write_queues(file, bench, which);
     bool is_written = !ferror(file);
     return fclose(file) || !is_written ? fail(err, WARREN_FAILED, path, "can't be written")
                                        : WARREN_OK;
@@ -289,8 +306,10 @@ static warren_status make_folder(struct bench_scene *scene, warren_error *err)
         scene->folder[0] = '\0';
         return rc;
     }
-    (void)snprintf(scene->config, sizeof scene->config, "%s/warren.cfg", scene->folder);
-    (void)snprintf(scene->worker, sizeof scene->worker, "%s/worker.cfg", scene->folder);
+    for (size_t i = 0; i < BENCH_CONFIGS; i++) {
+        (void)snprintf(scene->configs[i], sizeof scene->configs[i], "%s/%s", scene->folder,
+                       rows[i].file);
+    }
     return WARREN_OK;
 }
 
@@ -309,10 +328,10 @@ static warren_status write_scene(struct bench *bench, struct json_object *settin
     if (!rc) {
         rc = make_folder(scene, err);
     }
-    if (!rc) {
-        rc = write_config(bench, scene->config, true, settings, err);
+    for (int i = 0; !rc && i < BENCH_CONFIGS; i++) {
+        rc = write_config(bench, (enum bench_config)i, settings, err);
     }
-    return rc ? rc : write_config(bench, scene->worker, false, settings, err);
+    return rc;
 }
 
 warren_status bench_scene_open(struct bench *bench, const char *ns, warren_error *err)
@@ -338,7 +357,7 @@ warren_status bench_scene_declare(struct bench *bench, warren_error *err)
         return fail(err, WARREN_NO_MEMORY, "a sample", strerror(ENOMEM));
     }
     int64_t begun = bench_now_ns();
-    warren_status rc = warren_topology_open(&topology, bench->scene.config, err);
+    warren_status rc = warren_topology_open(&topology, bench->scene.configs[BENCH_ALL], err);
     if (!rc) {
         bench->scene.may_stand = true;
         rc = warren_topology_apply(topology, NULL, err);
@@ -357,7 +376,7 @@ warren_status bench_scene_declare(struct bench *bench, warren_error *err)
 static warren_status remove_once(const struct bench_scene *scene, warren_error *err)
 {
     warren_topology *topology = NULL;
-    warren_status rc = warren_topology_open(&topology, scene->config, err);
+    warren_status rc = warren_topology_open(&topology, scene->configs[BENCH_ALL], err);
     if (!rc) {
         rc = warren_topology_remove(topology, scene->ns, err);
     }

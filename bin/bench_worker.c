@@ -89,17 +89,20 @@ static bool crew_init(struct crew *crew, struct bench *bench)
            bench_samples_init(&crew->ladder, LADDER_MOST);
 }
 
-static warren_status crew_start(struct crew *crew, warren_error *err)
+static warren_status handle_all(struct crew *crew, enum bench_config which, warren_error *err)
 {
-    warren_status rc = warren_open(&crew->worker, crew->bench->scene.worker, err);
-    if (!rc) {
-        rc = warren_handle(crew->worker, BENCH_TYPE_DRAIN, take_drain, crew, err);
+    if (which != BENCH_TIMER) {
+        return warren_handle(crew->worker, BENCH_TYPE_DRAIN, take_drain, crew, err);
     }
+    warren_status rc = warren_handle(crew->worker, BENCH_TYPE_LATENCY, take_latency, crew, err);
+    return rc ? rc : warren_handle(crew->worker, BENCH_TYPE_LADDER, take_ladder, crew, err);
+}
+
+static warren_status crew_start(struct crew *crew, enum bench_config which, warren_error *err)
+{
+    warren_status rc = warren_open(&crew->worker, crew->bench->scene.configs[which], err);
     if (!rc) {
-        rc = warren_handle(crew->worker, BENCH_TYPE_LATENCY, take_latency, crew, err);
-    }
-    if (!rc) {
-        rc = warren_handle(crew->worker, BENCH_TYPE_LADDER, take_ladder, crew, err);
+        rc = handle_all(crew, which, err);
     }
     return rc ? rc : warren_start(crew->worker, err);
 }
@@ -111,7 +114,6 @@ static void crew_stop(struct crew *crew)
     if (crew->worker) {
         warren_stats(crew->worker, &stats);
         crew->bench->reconnects += stats.connections > 1 ? stats.connections - 1 : 0;
-        crew->bench->redelivered += stats.redelivered;
         crew->bench->unfinished += stats.retried + stats.dead;
         (void)warren_stop(crew->worker, STOP_MS, NULL);
         warren_close(crew->worker);
@@ -207,7 +209,7 @@ static warren_status fly_round(const struct round *round, const struct bench *be
     if (!bench_flight_init(&flight, round->jobs)) {
         return no_memory(err);
     }
-    warren_status rc = warren_publisher_open(&publisher, bench->scene.config, err);
+    warren_status rc = warren_publisher_open(&publisher, bench->scene.configs[BENCH_ALL], err);
     if (!rc) {
         rc = publish_round(round, bench, publisher, &flight, err);
         bench_flight_land(&flight);
@@ -245,7 +247,7 @@ static warren_status measure_rounds(struct crew *crew, warren_error *err)
                             .jobs = least(jobs, LADDER_MOST),
                             .rate = LADDER_RATE,
                             .home = &crew->ladder };
-    warren_status rc = crew_start(crew, err);
+    warren_status rc = crew_start(crew, BENCH_TIMER, err);
     if (!rc) {
         say_progress("latency");
         rc = fly_round(&latency, bench, err);
@@ -302,11 +304,11 @@ static warren_status await_drain(struct crew *crew, uint64_t *out_jobs, warren_e
     return WARREN_OK;
 }
 
-static warren_status measure_drain(struct crew *crew, warren_error *err)
+static warren_status measure_drain(struct crew *crew, enum bench_kind kind, warren_error *err)
 {
-    struct bench_measure *measure = &crew->bench->measures[BENCH_DRAIN];
+    struct bench_measure *measure = &crew->bench->measures[kind];
     uint64_t jobs = 0;
-    warren_status rc = crew_start(crew, err);
+    warren_status rc = crew_start(crew, kind == BENCH_WIDE ? BENCH_GULPER : BENCH_TAKER, err);
     if (!rc) {
         rc = await_drain(crew, &jobs, err);
     }
@@ -322,7 +324,9 @@ static warren_status measure_drain(struct crew *crew, warren_error *err)
     return WARREN_OK;
 }
 
-warren_status bench_drain(struct bench *bench, warren_error *err)
+/* Drains `jobs` of the queue; `*out_done`: how many were done before the worker had stopped. */
+static warren_status drain(struct bench *bench, enum bench_kind kind, uint64_t jobs,
+                           uint64_t *out_done, warren_error *err)
 {
     struct crew *crew = malloc(sizeof *crew);
     if (!crew) {
@@ -330,12 +334,25 @@ warren_status bench_drain(struct bench *bench, warren_error *err)
     }
     warren_status rc = WARREN_NO_MEMORY;
     if (crew_init(crew, bench)) {
-        crew->target = bench->measures[BENCH_SINGLE].jobs + bench->measures[BENCH_PUBLISH].jobs;
-        rc = measure_drain(crew, err);
+        crew->target = jobs;
+        rc = measure_drain(crew, kind, err);
     } else {
         rc = no_memory(err);
     }
+    crew_stop(crew);
+    *out_done = atomic_load(&crew->drained);
     crew_done(crew);
     free(crew);
+    return rc;
+}
+
+warren_status bench_drain(struct bench *bench, warren_error *err)
+{
+    uint64_t jobs = bench->measures[BENCH_SINGLE].jobs + bench->measures[BENCH_PUBLISH].jobs;
+    uint64_t done = 0;
+    warren_status rc = drain(bench, BENCH_DRAIN, jobs - jobs / 2, &done, err);
+    if (!rc && done < jobs && !say_is_interrupted()) {
+        rc = drain(bench, BENCH_WIDE, jobs - done, &done, err);
+    }
     return rc;
 }

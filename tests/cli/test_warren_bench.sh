@@ -76,14 +76,16 @@ assert_eq "$err" "" "and says nothing else off a terminal"
 for name in connect declare latency ladder; do measured "$name" times; done
 for name in publish_single publish publish_classic; do measured "$name" rate times; done
 measured drain rate
+measured drain_prefetch rate
 assert_eq "$(member out measures ladder jobs)" 200 "200 delayed jobs came home"
 assert_eq "$(member out measures latency jobs)" 200 "at 200 a second"
 published=$(($(member out measures publish_single jobs) + $(member out measures publish jobs)))
 assert_eq "$(member out measures publish jobs)" 300 "--jobs is what is published"
-if (($(member out measures drain jobs) <= published)); then
-    ok "no more is drained than was published"
+drained=$(($(member out measures drain jobs) + $(member out measures drain_prefetch jobs)))
+if ((drained > published / 2 && drained <= published)); then
+    ok "what was published is drained, and no more"
 else
-    fail "no more is drained than was published" "$(member out measures drain jobs)" "$published"
+    fail "what was published is drained, and no more" "$drained" "$published"
 fi
 if holds "$(member out measures drain cpu_us_per_job) > 0"; then
     ok "a job costs CPU"
@@ -112,6 +114,20 @@ assert_lacks "$out" publish_classic "without a comparison"
 run "$WARREN" bench --seconds 1 --jobs 50
 assert_contains "$out" "What limits the publish: " "for people there are sentences"
 assert_contains "$out" "delayed by 1 s, late by" "and a table"
+
+# With a window of one message the round trip is the limit, unless others take the CPU meanwhile.
+sed 's/window = 64/window = 1/' config/warren.cfg >narrow.cfg
+judged_by_window()
+{
+    run "$WARREN" bench --seconds 1 --jobs 1000 --type classic --config narrow.cfg -o json
+    [[ $(member out limits 0 by) == window ]]
+}
+if wait_for 60 judged_by_window; then
+    ok "a narrow window is found out"
+else
+    fail "a narrow window is found out" "$out" "limits: publish by window"
+fi
+assert_contains "$(member out limits 0 next)" "raise publish.window" "with what to do"
 
 # --- cut off ---
 
