@@ -94,7 +94,7 @@ warren_status bench_scene_declare(struct bench *bench, warren_error *err);
 /** Deletes all that may have been declared, on a connection of its own, a few times if need be. */
 warren_status bench_scene_remove(struct bench *bench, warren_error *err);
 
-/** Deletes the configurations. */
+/** Deletes the configurations; the URL stays. Doing it again is fine. */
 void bench_scene_close(struct bench *bench);
 
 /* --- bench_measure.c, bench_worker.c --- */

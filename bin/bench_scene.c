@@ -418,7 +418,5 @@ void bench_scene_close(struct bench *bench)
     }
     (void)unsetenv(USER_VARIABLE);
     (void)unsetenv(PASSWORD_VARIABLE);
-    free(scene->url);
-    scene->url = NULL;
     scene->folder[0] = '\0';
 }

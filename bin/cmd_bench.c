@@ -193,6 +193,7 @@ static int run(struct bench *bench, enum output_format format)
     if (code) {
         return left ? left : code;
     }
+    bench_scene_close(bench); /* a reader who goes away may end us from here on */
     bench_judge(bench, &verdict);
     int reported = bench_report(bench, &verdict, format);
     return left ? left : reported;
@@ -237,6 +238,7 @@ int cmd_bench(const struct args *args)
         return EXIT_FAILED;
     }
     int code = open_and_run(&bench, args, format);
+    free(bench.scene.url);
     free(bench.body);
     return code;
 }

@@ -129,6 +129,9 @@ else
 fi
 assert_contains "$(member out limits 0 next)" "raise publish.window" "with what to do"
 
+run bash -c '"$WARREN" bench --seconds 1 --jobs 50 | true'
+assert_nothing_left "when nobody reads the report"
+
 # --- cut off ---
 
 bench_stands()
