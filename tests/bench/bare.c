@@ -57,14 +57,20 @@ void bare_close(amqp_connection_state_t connection)
     (void)amqp_destroy_connection(connection);
 }
 
-void bare_consume(amqp_connection_state_t connection, amqp_channel_t channel, const char *queue,
-                  long prefetch)
+void bare_qos(amqp_connection_state_t connection, amqp_channel_t channel, long prefetch)
 {
     amqp_basic_qos(connection, channel, 0, (uint16_t)prefetch, 0);
     check(amqp_get_rpc_reply(connection), "set the prefetch");
-    amqp_basic_consume(connection, channel, amqp_cstring_bytes(queue), amqp_empty_bytes, 0, 0, 0,
-                       amqp_empty_table);
-    check(amqp_get_rpc_reply(connection), "consume");
+}
+
+void bare_consume(amqp_connection_state_t connection, amqp_channel_t channel, const char *queue)
+{
+    /* Without an answer, or the deliveries of one queue are piled up while the next one is asked for,
+     * and rabbitmq-c walks that pile at every job. */
+    amqp_basic_consume_t consume = { .queue = amqp_cstring_bytes(queue), .nowait = 1 };
+    consume.consumer_tag = amqp_cstring_bytes("bare");
+    check_status(amqp_send_method(connection, channel, AMQP_BASIC_CONSUME_METHOD, &consume),
+                 "consume");
 }
 
 /* --- reading -------------------------------------------------------------------------------------- */
@@ -116,8 +122,10 @@ static void read_content(amqp_connection_state_t connection, struct bare_event *
 void bare_next(amqp_connection_state_t connection, long patience_us, struct bare_event *out)
 {
     amqp_frame_t frame;
+    if (out->channel) {
+        amqp_maybe_release_buffers_on_channel(connection, out->channel);
+    }
     out->kind = BARE_NOTHING;
-    amqp_maybe_release_buffers(connection);
     if (!read_frame(connection, patience_us, &frame)) {
         return;
     }

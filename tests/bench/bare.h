@@ -30,14 +30,14 @@ amqp_connection_state_t bare_open(int channels);
 /** Closes properly: the broker has read everything that was sent before. */
 void bare_close(amqp_connection_state_t connection);
 
-/** Takes `queue` on that channel, with this prefetch. */
-void bare_consume(amqp_connection_state_t connection, amqp_channel_t channel, const char *queue,
-                  long prefetch);
+/** Sets the prefetch of that channel, and takes `queue` on it. */
+void bare_qos(amqp_connection_state_t connection, amqp_channel_t channel, long prefetch);
+void bare_consume(amqp_connection_state_t connection, amqp_channel_t channel, const char *queue);
 
 enum { BARE_PATIENT = -1 };
 
 /** Reads what comes next. BARE_NOTHING when so many µs pass before anything has come; BARE_PATIENT
- * waits for ever. */
+ * waits for ever. `out` is zeroed before the first call and kept between calls. */
 void bare_next(amqp_connection_state_t connection, long patience_us, struct bare_event *out);
 
 /** A persistent, mandatory publish of SIDE_BODY_BYTES. */

@@ -36,8 +36,11 @@ static void consume_all(struct taker *taker, char **words)
     long prefetch = side_number(words, "--prefetch", 250);
     long queues = side_number(words, "--queues", 0);
     for (long i = 0; i < taker->channels; i++) {
+        bare_qos(taker->connection, (amqp_channel_t)(i + 1), prefetch);
+    }
+    for (long i = 0; i < taker->channels; i++) {
         (void)snprintf(name, sizeof name, queues ? "%s.%ld" : "%s", queue, i);
-        bare_consume(taker->connection, (amqp_channel_t)(i + 1), name, prefetch);
+        bare_consume(taker->connection, (amqp_channel_t)(i + 1), name);
     }
 }
 
@@ -69,7 +72,7 @@ static void take(struct taker *taker, const struct bare_event *event)
 
 static void run(struct taker *taker, struct side_gauge *gauge)
 {
-    struct bare_event event;
+    struct bare_event event = { 0 };
     bool is_last = false;
     while (!is_last) {
         bare_next(taker->connection, taker->unacked ? taker->idle_us : BARE_PATIENT, &event);

@@ -5,8 +5,10 @@
 // without confirms when the broker has answered a question behind the last message.
 //
 //     bare_publish [--exchange NAME] --key KEY [--keys N] --count N
-//                  [--window N | --trust | --rate N] [--stamps]
+//                  [--window N] [--rate N] [--stamps]
 //
+// Without a window nothing is confirmed; what the queue hasn't taken in when the channel is closed can
+// be lost then.
 // With --keys the keys are KEY.0, KEY.1 … in turn.
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +60,7 @@ static void settle(struct sender *sender, uint64_t tag)
 
 static void read_confirm(struct sender *sender)
 {
-    struct bare_event event;
+    struct bare_event event = { 0 };
     bare_next(sender->connection, BARE_PATIENT, &event);
     if (event.kind != BARE_CONFIRM) {
         side_give_up("publish", "something else than a confirm came back");

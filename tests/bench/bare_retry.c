@@ -57,7 +57,7 @@ static void take_confirm(struct again *again, const struct bare_event *event)
 
 static void run_twice(struct again *again, struct side_gauge *gauge)
 {
-    struct bare_event event;
+    struct bare_event event = { 0 };
     bool is_last = false;
     while (!is_last) {
         bare_next(again->connection, BARE_PATIENT, &event);
@@ -75,7 +75,7 @@ static void run_twice(struct again *again, struct side_gauge *gauge)
 
 static void run_once(struct again *again, struct side_gauge *gauge)
 {
-    struct bare_event event;
+    struct bare_event event = { 0 };
     while (again->confirmed < gauge->count) {
         bare_next(again->connection, BARE_PATIENT, &event);
         if (event.kind == BARE_CONFIRM) {
@@ -101,8 +101,8 @@ int main(int argc, char **argv)
     }
     again.connection = bare_open(2);
     bare_confirm(again.connection, SENDING);
-    bare_consume(again.connection, TAKING, side_word(argv, "--queue", ""),
-                 side_number(argv, "--prefetch", 250));
+    bare_qos(again.connection, TAKING, side_number(argv, "--prefetch", 250));
+    bare_consume(again.connection, TAKING, side_word(argv, "--queue", ""));
     side_ready();
     if (side_number(argv, "--passes", 2) == 2) {
         run_twice(&again, &gauge);

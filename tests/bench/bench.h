@@ -4,7 +4,7 @@
  * they measured. The files benches_*.c are tables of these; contest.c plays them, report_*.c tell.
  *
  * A side is a command: a program of this folder and its words. In it {count} stands for the number
- * of jobs and {config} for the path of a configuration with the side's queues. Threads: one.
+ * of jobs, {half} for half of it, and {config} for the path of a configuration with the side's queues. Threads: one.
  */
 #ifndef TESTS_BENCH_BENCH_H
 #define TESTS_BENCH_BENCH_H
@@ -43,6 +43,7 @@ extern const struct measure_kind measure_kinds[MEASURE_COUNT];
 struct side {
     const char *name;
     const char *queues; /**< queue groups of its configuration; NULL: it needs none */
+    int threads;        /**< of its configuration; 0: as many as the types ask for */
     const char
         *fill; /**< commands that fill the queues before each run, with ; between; NULL: none */
     const char *command;       /**< what is measured */
@@ -52,6 +53,7 @@ struct side {
     const char *drained;       /**< a queue that must be empty afterwards; NULL: not looked at */
     const char *filled;        /**< a queue that must hold `count` afterwards, and is emptied */
     const char *kept;          /**< a queue that is filled up to `backlog` instead of by `count` */
+    bool may_lose;             /**< it may hold less: what was never confirmed can be gone */
     long backlog;
     long count;          /**< of jobs, if not the bench's */
     int repeats;         /**< so many runs make one: the median of each measure. 0: one */

@@ -18,7 +18,14 @@
 
 #include "side.h"
 
-enum { WORDS_MOST = 64, WORD_BYTES = 512, DEADLINE_MS = 240000 };
+enum { WORDS_MOST = 64, WORD_BYTES = 512, LONG_MS = 240000, SHORT_MS = 40000 };
+
+static int patience_ms = LONG_MS;
+
+void child_be_short(void)
+{
+    patience_ms = SHORT_MS;
+}
 
 static _Noreturn void give_up(const struct child *child, const char *why)
 {
@@ -49,6 +56,8 @@ static void fill_in(char *out, const char *word, const struct child_words *words
         length = snprintf(out, WORD_BYTES, "%s", words->config ? words->config : "");
     } else if (strcmp(word, "{count}") == 0) {
         length = snprintf(out, WORD_BYTES, "%ld", words->count);
+    } else if (strcmp(word, "{half}") == 0) {
+        length = snprintf(out, WORD_BYTES, "%ld", words->count / 2);
     } else {
         length = snprintf(out, WORD_BYTES, "%s", word);
     }
@@ -125,9 +134,9 @@ void child_start(struct child *child, const char *command, const struct child_wo
 static void read_more(struct child *child)
 {
     struct pollfd wait = { .fd = child->out, .events = POLLIN };
-    int ready = poll(&wait, 1, DEADLINE_MS);
+    int ready = poll(&wait, 1, patience_ms);
     if (ready == 0) {
-        give_up(child, "has said nothing for four minutes");
+        give_up(child, "has said nothing for too long");
     }
     ssize_t got = ready < 0 ? 0
                             : read(child->out, child->line + child->length,

@@ -30,6 +30,9 @@ struct child_words {
     const char *preload; /**< a library of this folder, or NULL */
 };
 
+/** From now on a child that says nothing for 40 s fails; before, it is four minutes. */
+void child_be_short(void);
+
 /** Starts it. */
 void child_start(struct child *child, const char *command, const struct child_words *words);
 

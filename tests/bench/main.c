@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "contest.h"
 #include "report.h"
 #include "side.h"
@@ -82,6 +83,7 @@ static void make_short(struct contest_options *options)
 {
     enum { SHORT_JOBS = 200 };
     options->rounds = 1;
+    child_be_short();
     options->jobs = options->jobs ? options->jobs : SHORT_JOBS;
 }
 

@@ -64,9 +64,11 @@ bool side_has(char **words, const char *name)
 void side_open(struct side_gauge *gauge, char **words)
 {
     gauge->count = side_number(words, "--count", 0);
+    gauge->skip = side_number(words, "--skip", 0);
     gauge->has_stamps = side_has(words, "--stamps");
-    if (gauge->count < 2) {
-        side_give_up("--count", "wants at least 2");
+    gauge->tells_first = side_has(words, "--first");
+    if (gauge->count < 2 || gauge->count - 2 < gauge->skip) {
+        side_give_up("--count", "wants at least 2, and more than --skip");
     }
     if (gauge->has_stamps) {
         gauge->got = calloc((size_t)gauge->count, sizeof *gauge->got);
@@ -131,7 +133,7 @@ bool side_start(struct side_gauge *gauge, const void *body)
     if (gauge->has_stamps && body) {
         note_stamp(gauge, body);
     }
-    if (number == 0) {
+    if (number == gauge->skip) {
         side_begin(gauge);
     }
     if (number != gauge->count - 1) {
@@ -222,13 +224,13 @@ static void say_acks(const struct side_gauge *gauge)
 
 void side_say_gauge(const struct side_gauge *gauge)
 {
-    double jobs = (double)(gauge->count - 1);
+    double jobs = (double)(gauge->count - 1 - gauge->skip);
     double spent_ns = (double)(gauge->last.at_ns - gauge->first.at_ns);
     const char *exec = getenv("BENCH_EXEC_NS");
     side_say("rate", jobs / spent_ns * NS_A_S);
     side_say("cpu_us", (double)(gauge->last.cpu_ns - gauge->first.cpu_ns) / jobs / NS_A_US);
     side_say("rss_mib", gauge->rss_mib);
-    if (exec) {
+    if (exec && gauge->tells_first) {
         side_say("first_ms", (double)(gauge->first.at_ns - strtoll(exec, NULL, 10)) / 1e6);
     }
     if (gauge->has_stamps) {

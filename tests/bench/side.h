@@ -29,13 +29,15 @@ struct side_moment {
 
 /** From the start of the first job to the start of the last. */
 struct side_gauge {
-    long count; /**< jobs to be measured */
+    long count; /**< jobs in all */
+    long skip;  /**< before the time begins: what came while the other queues were asked for */
     atomic_long started;
     atomic_bool has_begun;
     struct side_moment first;
     struct side_moment last;
     double rss_mib;         /**< at the last job */
     bool has_stamps;        /**< bodies are stamped, and waits are wanted */
+    bool tells_first;       /**< the time from the exec to the first job is wanted */
     struct side_stamp *got; /**< by number; count of them */
     int64_t *started_ns;    /**< likewise */
 };
@@ -54,7 +56,7 @@ long side_number(char **words, const char *name, long fallback);
 /** Whether `name` is there. */
 bool side_has(char **words, const char *name);
 
-/** Reads --count and --stamps. */
+/** Reads --count, --skip, --stamps and --first. */
 void side_open(struct side_gauge *gauge, char **words);
 
 struct side_moment side_moment(void);
@@ -76,7 +78,8 @@ void side_linger(void);
 /** One word of the result. */
 void side_say(const char *name, double value);
 
-/** Rate, CPU, memory, time from exec to the first job, percentiles of waits if there are stamps. */
+/** Rate, CPU, memory, with --first the time from exec to the first job, with --stamps
+ * percentiles of waits. */
 void side_say_gauge(const struct side_gauge *gauge);
 
 /** Jobs a second since `delay_ms` after the first publish: for jobs that come home late. */

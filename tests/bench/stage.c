@@ -20,6 +20,7 @@ enum { PATH_BYTES = 256, CONFIGS_MOST = 512, VERSION_BYTES = 64 };
 
 struct config {
     const char *queues;
+    int threads;
     char path[PATH_BYTES];
 };
 
@@ -87,12 +88,16 @@ static void check(const char *what)
 
 static void write_config(const struct config *config)
 {
+    char threads[32] = "";
     FILE *file = fopen(config->path, "w");
+    if (config->threads) {
+        (void)snprintf(threads, sizeof threads, "threads = %d;", config->threads);
+    }
     int wrote = file ? fprintf(file,
                                "broker: { url = \"${env:WARREN_AMQP_URL}\"; };\n"
-                               "state_dir = \"%s\"; log: { level = \"warn\"; };\n"
+                               "state_dir = \"%s\"; log: { level = \"warn\"; }; %s\n"
                                "queues = (%s);\n",
-                               folder, config->queues)
+                               folder, threads, config->queues)
                      : -1;
     if (wrote < 0 || fclose(file)) {
         side_give_up("cannot write", config->path);
@@ -112,19 +117,19 @@ static void apply(const char *path)
     }
 }
 
-static const struct config *find_config(const char *queues)
+static const struct config *find_config(const char *queues, int threads)
 {
     for (size_t i = 0; i < config_count; i++) {
-        if (strcmp(configs[i].queues, queues) == 0) {
+        if (configs[i].threads == threads && strcmp(configs[i].queues, queues) == 0) {
             return &configs[i];
         }
     }
     return NULL;
 }
 
-const char *stage_config(const char *queues)
+const char *stage_config(const char *queues, int threads)
 {
-    const struct config *known = find_config(queues);
+    const struct config *known = find_config(queues, threads);
     if (known) {
         return known->path;
     }
@@ -133,6 +138,7 @@ const char *stage_config(const char *queues)
     }
     struct config *config = &configs[config_count];
     config->queues = queues;
+    config->threads = threads;
     (void)snprintf(config->path, sizeof config->path, "%s/%zu.cfg", folder, config_count);
     write_config(config);
     apply(config->path);

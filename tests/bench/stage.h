@@ -15,9 +15,9 @@ void stage_open(void);
 /** The version that the broker tells. Borrowed, static. */
 const char *stage_broker_version(void);
 
-/** Writes a configuration with these queue groups and declares its topology. Borrowed until exit;
- * the same path for the same groups. */
-const char *stage_config(const char *queues);
+/** Writes a configuration with these queue groups and so many threads (0: auto) and declares its
+ * topology. Borrowed until stage_clear; the same path for the same words. */
+const char *stage_config(const char *queues, int threads);
 
 /** How many messages wait in a queue. */
 long stage_depth(const char *queue);
