@@ -95,7 +95,7 @@ static const char *queues_text(int count)
 static void add_types(bool is_short)
 {
     static const int points[] = { 1, 10, 100, 1000 };
-    struct bench *bench = bench_add("scale-types", "Job types in one queue, 4 threads.", 40000);
+    struct bench *bench = bench_add("scale-types", "Job types in one queue, 4 threads.", 30000);
     for (size_t i = 0; i < points_of(sizeof points / sizeof *points, is_short); i++) {
         int n = points[i];
         const char *point = bench_text("%d %s", n, n == 1 ? "type" : "types");
@@ -122,7 +122,7 @@ static void add_queues(bool is_short)
 {
     static const int points[] = { 1, 10, 50, 200 };
     struct bench *bench =
-        bench_add("scale-queues", "Queues of one worker, a type each, 4 threads.", 40000);
+        bench_add("scale-queues", "Queues of one worker, a type each, 4 threads.", 30000);
     for (size_t i = 0; i < points_of(sizeof points / sizeof *points, is_short); i++) {
         int n = points[i];
         const char *point = bench_text("%d %s", n, n == 1 ? "queue" : "queues");
@@ -149,7 +149,7 @@ static void add_threads(bool is_short)
 {
     static const int points[] = { 1, 4, 16, 64, 256 };
     struct bench *bench =
-        bench_add("scale-threads", "Worker threads; the bare loop has one, always.", 40000);
+        bench_add("scale-threads", "Worker threads; the bare loop has one, always.", 30000);
     for (size_t i = 0; i < points_of(sizeof points / sizeof *points, is_short); i++) {
         int n = points[i];
         const char *point = bench_text("%d %s", n, n == 1 ? "thread" : "threads");

@@ -51,7 +51,7 @@ static void add_latency(void)
     struct bench *bench = bench_add("latency",
                                     "From the publish to the start of the handler, 1,000 "
                                     "jobs a second.",
-                                    5000);
+                                    4000);
     add_sides(bench, "latency", NULL);
     add_difference(bench, "added at p50", MEASURE_P50, 50);
     add_difference(bench, "added at p99", MEASURE_P99, 250);
@@ -63,7 +63,7 @@ static void add_latency_ack(void)
     struct bench *bench = bench_add("latency-ack",
                                     "From the publish to the acknowledgement on its "
                                     "way, 1,000 jobs a second.",
-                                    5000);
+                                    4000);
     add_sides(bench, "latency-ack", "libbench_ack_clock.so");
     add_difference(bench, "added at p50", MEASURE_ACK_P50, 0);
     add_difference(bench, "added at p99", MEASURE_ACK_P99, 0);
@@ -83,14 +83,14 @@ static void add_startup(void)
                                   .fill = fill,
                                   .command = "bare_consume --queue startup --count {count} --first",
                                   .drained = "startup",
-                                  .repeats = 5 });
+                                  .repeats = 3 });
     bench_add_side(bench, (struct side){ .name = "Warren",
                                          .queues = queues,
                                          .fill = fill,
                                          .command = "warren_consume --config {config} --type "
                                                     "startup.job --count {count} --first",
                                          .drained = "startup",
-                                         .repeats = 5 });
+                                         .repeats = 3 });
     bench_add_goal(bench, (struct goal){ .text = "first job after the exec",
                                          .kind = GOAL_VALUE,
                                          .measure = MEASURE_FIRST,

@@ -227,12 +227,14 @@ void side_say_gauge(const struct side_gauge *gauge)
     double jobs = (double)(gauge->count - 1 - gauge->skip);
     double spent_ns = (double)(gauge->last.at_ns - gauge->first.at_ns);
     const char *exec = getenv("BENCH_EXEC_NS");
+    if (gauge->tells_first) { /* of so few jobs nothing else is worth telling */
+        side_say("first_ms",
+                 (double)(gauge->first.at_ns - strtoll(exec ? exec : "0", NULL, 10)) / 1e6);
+        return;
+    }
     side_say("rate", jobs / spent_ns * NS_A_S);
     side_say("cpu_us", (double)(gauge->last.cpu_ns - gauge->first.cpu_ns) / jobs / NS_A_US);
     side_say("rss_mib", gauge->rss_mib);
-    if (exec && gauge->tells_first) {
-        side_say("first_ms", (double)(gauge->first.at_ns - strtoll(exec, NULL, 10)) / 1e6);
-    }
     if (gauge->has_stamps) {
         say_waits(gauge);
         say_acks(gauge);

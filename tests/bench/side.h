@@ -78,8 +78,8 @@ void side_linger(void);
 /** One word of the result. */
 void side_say(const char *name, double value);
 
-/** Rate, CPU, memory, with --first the time from exec to the first job, with --stamps
- * percentiles of waits. */
+/** Rate, CPU and memory; with --stamps also percentiles of waits; with --first only the time from the
+ * exec to the first job. */
 void side_say_gauge(const struct side_gauge *gauge);
 
 /** Jobs a second since `delay_ms` after the first publish: for jobs that come home late. */

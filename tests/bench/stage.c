@@ -24,7 +24,7 @@ struct config {
     char path[PATH_BYTES];
 };
 
-static char folder[] = "/tmp/warren-bench.XXXXXX";
+static char folder[PATH_BYTES - 32];
 static amqp_connection_state_t connection;
 static struct config configs[CONFIGS_MOST];
 static size_t config_count;
@@ -62,6 +62,8 @@ static void read_version(void)
 void stage_open(void)
 {
     (void)setenv("WARREN_AMQP_URL", live_url(), 1);
+    const char *where = getenv("TMPDIR");
+    (void)snprintf(folder, sizeof folder, "%s/bench.XXXXXX", where && *where ? where : "/tmp");
     if (!mkdtemp(folder)) {
         side_give_up("cannot make", folder);
     }
