@@ -17,6 +17,8 @@
 
 enum { REST_MS = 250, REPEATS_MOST = 50, WARM_UP_PART = 8, JOBS_LEAST = 20, LEFT_MOST = 500 };
 
+static const double play_most = 0.1;
+
 static void pass_ms(long ms)
 {
     const struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
@@ -191,14 +193,16 @@ static double value_of(const struct outcome *outcome, const struct goal *goal, i
     return a;
 }
 
-/* How far a side is from its twin: the median over the rounds, as a share. */
+/* How far a side is from its twin: the median over the rounds, as a share. More than a tenth is a
+ * restless machine, and no excuse. */
 static double play_between(const struct outcome *outcome, const struct goal *goal)
 {
     double apart[ROUNDS_MOST];
     for (int r = 0; r < outcome->rounds; r++) {
         apart[r] = fabs(quotient(outcome, goal->measure, goal->twin, goal->b, r) - 1);
     }
-    return spread_of(apart, outcome->rounds).median;
+    double median = spread_of(apart, outcome->rounds).median;
+    return median < play_most ? median : play_most;
 }
 
 static void judge(struct outcome *outcome, size_t index)
