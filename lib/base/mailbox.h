@@ -6,29 +6,27 @@
  * The owner sleeps in poll() on the mailbox's descriptor. A push wakes it only when it said that it
  * sleeps, since a wake-up costs more than the work it announces: the owner calls wr_mailbox_sleeps
  * before poll (and does not poll when that returns false, because something is there already) and
- * wr_mailbox_wakes afterwards.
+ * wr_mailbox_wakes afterwards. An owner who looks again soon by himself need not say that he sleeps.
  */
 #ifndef WR_BASE_MAILBOX_H
 #define WR_BASE_MAILBOX_H
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/list.h"
 #include "warren/error.h"
 
 struct wr_mailbox {
-    pthread_mutex_t lock;
-    struct wr_list letters; /* under lock */
-    bool asleep;            /* under lock: the owner waits for the descriptor */
-    bool poked;             /* under lock: a wake-up without a letter */
-    bool closed;            /* under lock: takes nothing more */
-    int fd;                 /* an eventfd */
+    _Atomic(struct wr_link *) head; /* the newest letter */
+    atomic_bool asleep;             /* the owner waits for the descriptor */
+    atomic_bool poked;              /* a wake-up without a letter */
+    int fd;                         /* an eventfd */
 };
 
 warren_status wr_mailbox_init(struct wr_mailbox *mailbox, warren_error *err);
 
-/** Frees the mailbox, not the letters in it: take them first. */
+/** Frees the mailbox, not the letters in it: take them first. No push may be under way. */
 void wr_mailbox_done(struct wr_mailbox *mailbox);
 
 /** Any thread: hands one element over. False when the mailbox is closed: the element is still the

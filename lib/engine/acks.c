@@ -8,6 +8,11 @@
 //         ▼                            ▼
 //     … [S][S][G][S] [O][S][O][S][S]        S settled, G gone, O open
 //        └─ ack 4, multiple ─┘  └ stragglers: singly, after 50 ms
+//
+// An acknowledgement is a frame, a system call and work for the broker. So they are gathered: until
+// what is settled is a quarter of the window, or for a millisecond since the last one. After a lull
+// the first one goes at once. That the window is full is no reason to hurry: behind a backlog it
+// always is, and what it is full of is work.
 #include "engine/acks.h"
 
 #include <stdlib.h>
@@ -19,21 +24,40 @@ static uint8_t *state_of(const struct wr_acks *acks, uint64_t tag)
     return &acks->states[tag & (acks->capacity - 1)];
 }
 
+static int64_t *settled_us_of(const struct wr_acks *acks, uint64_t tag)
+{
+    return &acks->settled_us[tag & (acks->capacity - 1)];
+}
+
+static warren_status make_ring(struct wr_acks *acks, size_t capacity)
+{
+    acks->capacity = capacity;
+    acks->states = calloc(capacity, 1);
+    acks->settled_us = calloc(capacity, sizeof *acks->settled_us);
+    if (!acks->states || !acks->settled_us) {
+        wr_acks_done(acks);
+        return WARREN_NO_MEMORY;
+    }
+    return WARREN_OK;
+}
+
 warren_status wr_acks_init(struct wr_acks *acks, size_t window)
 {
     size_t capacity = 64;
     while (capacity < 2 * window) {
         capacity *= 2;
     }
-    *acks = (struct wr_acks){ .capacity = capacity, .first = 1, .next = 1, .window = window };
-    acks->states = calloc(capacity, 1);
-    return acks->states ? WARREN_OK : WARREN_NO_MEMORY;
+    *acks =
+        (struct wr_acks){ .first = 1, .next = 1, .window = window, .flushed_us = INT64_MIN / 2 };
+    return make_ring(acks, capacity);
 }
 
 void wr_acks_done(struct wr_acks *acks)
 {
     free(acks->states);
+    free(acks->settled_us);
     acks->states = NULL;
+    acks->settled_us = NULL;
 }
 
 /* An old delivery that stays open while many later ones come and go stretches the window beyond the
@@ -41,15 +65,14 @@ void wr_acks_done(struct wr_acks *acks)
 static warren_status grow(struct wr_acks *acks)
 {
     struct wr_acks larger = *acks;
-    larger.capacity = acks->capacity * 2;
-    larger.states = calloc(larger.capacity, 1);
-    if (!larger.states) {
+    if (make_ring(&larger, acks->capacity * 2)) {
         return WARREN_NO_MEMORY;
     }
     for (uint64_t tag = acks->first; tag < acks->next; tag++) {
         *state_of(&larger, tag) = *state_of(acks, tag);
+        *settled_us_of(&larger, tag) = *settled_us_of(acks, tag);
     }
-    free(acks->states);
+    wr_acks_done(acks);
     *acks = larger;
     return WARREN_OK;
 }
@@ -79,6 +102,7 @@ void wr_acks_settle(struct wr_acks *acks, uint64_t tag, int64_t now_us)
         return;
     }
     *state_of(acks, tag) = SETTLED;
+    *settled_us_of(acks, tag) = now_us;
     if (!acks->settled++) {
         acks->since_us = now_us;
     }
@@ -96,6 +120,20 @@ void wr_acks_forget(struct wr_acks *acks, uint64_t tag)
     }
 }
 
+/* Since when the oldest of those is settled that the prefix left behind. */
+static void note_oldest(struct wr_acks *acks)
+{
+    acks->since_us = INT64_MAX;
+    size_t left = acks->settled;
+    for (uint64_t tag = acks->first; left && tag < acks->next; tag++) {
+        if (*state_of(acks, tag) == SETTLED) {
+            int64_t settled_us = *settled_us_of(acks, tag);
+            acks->since_us = settled_us < acks->since_us ? settled_us : acks->since_us;
+            left--;
+        }
+    }
+}
+
 static void send_prefix(struct wr_acks *acks, wr_acks_send *send, void *user)
 {
     uint64_t last = 0;
@@ -110,6 +148,7 @@ static void send_prefix(struct wr_acks *acks, wr_acks_send *send, void *user)
     if (last) {
         acks->settled -= count;
         acks->open -= count;
+        note_oldest(acks);
         send(user, last, count > 1);
     }
 }
@@ -126,24 +165,43 @@ static void send_stragglers(struct wr_acks *acks, wr_acks_send *send, void *user
     }
 }
 
+static bool are_many(const struct wr_acks *acks)
+{
+    return acks->settled * 4 >= acks->window;
+}
+
 void wr_acks_flush(struct wr_acks *acks, int64_t now_us, wr_acks_send *send, void *user)
 {
     if (!acks->settled) {
         return;
     }
-    send_prefix(acks, send, user);
-    bool is_full = wr_acks_open(acks) * 4 >= acks->window * 3;
-    if (acks->settled && (is_full || now_us - acks->since_us >= WR_ACKS_STRAGGLER_US)) {
+    bool is_due = are_many(acks) || now_us >= acks->flushed_us + WR_ACKS_GATHER_US;
+    if (is_due && !is_open(acks, acks->first)) {
+        acks->flushed_us = now_us;
+        send_prefix(acks, send, user);
+    }
+    bool must_straggle = are_many(acks) || now_us >= acks->since_us + WR_ACKS_STRAGGLER_US;
+    if (acks->settled && must_straggle) {
         send_stragglers(acks, send, user);
     }
 }
 
 int64_t wr_acks_deadline_us(const struct wr_acks *acks)
 {
-    return acks->settled ? acks->since_us + WR_ACKS_STRAGGLER_US : INT64_MAX;
+    if (!acks->settled) {
+        return INT64_MAX;
+    }
+    int64_t straggler_us = acks->since_us + WR_ACKS_STRAGGLER_US;
+    int64_t gather_us = acks->flushed_us + WR_ACKS_GATHER_US;
+    return !is_open(acks, acks->first) && gather_us < straggler_us ? gather_us : straggler_us;
 }
 
 size_t wr_acks_open(const struct wr_acks *acks)
 {
     return acks->open;
+}
+
+void wr_acks_resize(struct wr_acks *acks, size_t window)
+{
+    acks->window = window;
 }

@@ -2,8 +2,9 @@
 /*
  * An ack window: which deliveries of one channel are settled, and which acknowledgements that
  * makes. Tags come in order from 1; they are settled in any order. `multiple` is sent only up to a
- * tag below which everything is settled; what is settled behind an unsettled one is sent singly
- * after 50 ms, or at once when the window is 3/4 full.
+ * tag below which everything is settled: when these are a quarter of the window, or a millisecond
+ * after the last one was sent. What is settled behind an unsettled one is sent singly after 50 ms,
+ * or at once when these are a quarter of the window.
  *
  * Threads: owned by the consumer thread. Pure: `now` is an argument.
  */
@@ -16,17 +17,20 @@
 
 #include "warren/error.h"
 
+#define WR_ACKS_GATHER_US 1000
 #define WR_ACKS_STRAGGLER_US 50000
 
 struct wr_acks {
-    uint8_t *states;  /* ring: the state of a tag */
-    size_t capacity;  /* a power of two */
-    uint64_t first;   /* the lowest tag that isn't gone */
-    uint64_t next;    /* the tag after the highest delivered one */
-    size_t window;    /* how many may be unacknowledged: the prefetch */
-    size_t open;      /* neither acknowledged nor forgotten */
-    size_t settled;   /* settled and not yet acknowledged */
-    int64_t since_us; /* since when there is such a one; valid while settled > 0 */
+    uint8_t *states;     /* ring: the state of a tag */
+    int64_t *settled_us; /* ring: since when it is settled */
+    size_t capacity;     /* a power of two */
+    uint64_t first;      /* the lowest tag that isn't gone */
+    uint64_t next;       /* the tag after the highest delivered one */
+    size_t window;       /* how many may be unacknowledged: the prefetch */
+    size_t open;         /* neither acknowledged nor forgotten */
+    size_t settled;      /* settled and not yet acknowledged */
+    int64_t since_us;    /* since when the oldest such one is; valid while settled > 0 */
+    int64_t flushed_us;  /* when a prefix was last acknowledged */
 };
 
 /** Sends one acknowledgement. */
@@ -51,6 +55,9 @@ void wr_acks_flush(struct wr_acks *acks, int64_t now_us, wr_acks_send *send, voi
 
 /** When wr_acks_flush has something to send at the latest; INT64_MAX: nothing is pending. */
 int64_t wr_acks_deadline_us(const struct wr_acks *acks);
+
+/** From now on so many may be unacknowledged. */
+void wr_acks_resize(struct wr_acks *acks, size_t window);
 
 /** How many deliveries are neither acknowledged nor forgotten. */
 size_t wr_acks_open(const struct wr_acks *acks);

@@ -26,11 +26,11 @@ static struct {
     unsigned generation;
     enum tag_state tags[TAGS_MOST + 1];
     int64_t settled_us[TAGS_MOST + 1];
+    int64_t flushed_us; /* when the last prefix was acknowledged */
     uint64_t delivered;
     size_t unacked;
     size_t settled;
-    int64_t settled_since_us; /* since when some tag is settled and unacked */
-    bool may_straggle;        /* in this flush */
+    bool may_straggle; /* in this flush */
     int64_t now_us;
     struct job jobs[JOBS_MOST]; /* that are not home */
     size_t job_count;
@@ -100,7 +100,9 @@ static void broker_ack(void *user, uint64_t tag, bool multiple)
         fail("acknowledged an unknown tag", tag);
         return;
     }
-    if (has_open_below(tag) && !model.may_straggle) {
+    if (!has_open_below(tag)) {
+        model.flushed_us = model.now_us;
+    } else if (!model.may_straggle) {
         fail("acknowledged alone without need", tag);
     }
     for (uint64_t i = 1; multiple && i < tag; i++) {
@@ -136,7 +138,7 @@ static void settle(uint64_t tag)
     if (counts) {
         model.tags[tag] = SETTLED;
         model.settled_us[tag] = model.now_us;
-        model.settled_since_us = model.settled++ ? model.settled_since_us : model.now_us;
+        model.settled++;
     }
     wr_acks_settle(&model.acks, tag, model.now_us);
 }
@@ -187,13 +189,18 @@ static void check_flushed(void)
         if (model.tags[tag] != SETTLED) {
             continue;
         }
-        if (prefix) {
-            fail("the settled prefix waits", tag);
+        int64_t waits_us = model.now_us - model.settled_us[tag];
+        int64_t due_us = model.flushed_us + WR_ACKS_GATHER_US;
+        if (prefix && model.now_us >= due_us) {
+            fail("the settled prefix waits though none was acknowledged for 1 ms", tag);
         }
-        if (model.unacked * 4 >= model.window * 3) {
-            fail("waits though the window is three quarters full", tag);
+        if (prefix && wr_acks_deadline_us(&model.acks) > due_us) {
+            fail("its deadline as one of the prefix is too late", tag);
         }
-        if (model.now_us - model.settled_us[tag] >= WR_ACKS_STRAGGLER_US) {
+        if (model.settled * 4 >= model.window) {
+            fail("waits though a quarter of the window is settled", tag);
+        }
+        if (waits_us >= WR_ACKS_STRAGGLER_US) {
             fail("waits for more than 50 ms", tag);
         }
         if (wr_acks_deadline_us(&model.acks) > model.settled_us[tag] + WR_ACKS_STRAGGLER_US) {
@@ -208,20 +215,25 @@ static void check_flushed(void)
     }
 }
 
-/* How full the window is counts after the prefix has gone. */
-static size_t unacked_behind_prefix(void)
+/* Whether what is settled behind an open tag is much, or has waited for long. */
+static bool may_straggle(void)
 {
-    size_t count = model.unacked;
-    for (uint64_t tag = 1; tag <= model.delivered && model.tags[tag] != OPEN; tag++) {
-        count -= model.tags[tag] == SETTLED;
+    size_t count = 0;
+    bool is_behind = false;
+    int64_t oldest_us = model.now_us;
+    for (uint64_t tag = 1; tag <= model.delivered; tag++) {
+        is_behind = is_behind || model.tags[tag] == OPEN;
+        if (is_behind && model.tags[tag] == SETTLED) {
+            count++;
+            oldest_us = model.settled_us[tag] < oldest_us ? model.settled_us[tag] : oldest_us;
+        }
     }
-    return count;
+    return count * 4 >= model.window || model.now_us - oldest_us >= WR_ACKS_STRAGGLER_US;
 }
 
 static void flush(void)
 {
-    model.may_straggle = unacked_behind_prefix() * 4 >= model.window * 3 ||
-                         model.now_us - model.settled_since_us >= WR_ACKS_STRAGGLER_US;
+    model.may_straggle = may_straggle();
     tell("flush");
     wr_acks_flush(&model.acks, model.now_us, broker_ack, NULL);
     check_flushed();
@@ -238,6 +250,7 @@ static void pass(void)
     int64_t due_us = wr_acks_deadline_us(&model.acks);
     int64_t step_us = below(30000);
     bool is_due = due_us - model.now_us <= step_us; /* the owner is back by then */
+    due_us = due_us > model.now_us ? due_us : model.now_us;
     model.now_us = is_due ? due_us : model.now_us + step_us;
     if (is_due) {
         flush();
@@ -279,6 +292,7 @@ static const char *play(uint64_t seed, bool tells)
     while (model.job_count && !model.failure[0]) {
         come_home(false);
     }
+    model.now_us += WR_ACKS_GATHER_US;
     flush();
     if (model.unacked) {
         fail("unacknowledged at the end", model.unacked);
