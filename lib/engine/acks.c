@@ -41,14 +41,17 @@ static warren_status make_ring(struct wr_acks *acks, size_t capacity)
     return WARREN_OK;
 }
 
-warren_status wr_acks_init(struct wr_acks *acks, size_t window)
+warren_status wr_acks_init(struct wr_acks *acks, size_t window, int64_t gather_us)
 {
     size_t capacity = 64;
     while (capacity < 2 * window) {
         capacity *= 2;
     }
-    *acks =
-        (struct wr_acks){ .first = 1, .next = 1, .window = window, .flushed_us = INT64_MIN / 2 };
+    *acks = (struct wr_acks){ .first = 1,
+                              .next = 1,
+                              .window = window,
+                              .gather_us = gather_us,
+                              .flushed_us = INT64_MIN / 2 };
     return make_ring(acks, capacity);
 }
 
@@ -175,7 +178,7 @@ void wr_acks_flush(struct wr_acks *acks, int64_t now_us, wr_acks_send *send, voi
     if (!acks->settled) {
         return;
     }
-    bool is_due = are_many(acks) || now_us >= acks->flushed_us + WR_ACKS_GATHER_US;
+    bool is_due = are_many(acks) || now_us >= acks->flushed_us + acks->gather_us;
     if (is_due && !is_open(acks, acks->first)) {
         acks->flushed_us = now_us;
         send_prefix(acks, send, user);
@@ -192,7 +195,7 @@ int64_t wr_acks_deadline_us(const struct wr_acks *acks)
         return INT64_MAX;
     }
     int64_t straggler_us = acks->since_us + WR_ACKS_STRAGGLER_US;
-    int64_t gather_us = acks->flushed_us + WR_ACKS_GATHER_US;
+    int64_t gather_us = acks->flushed_us + acks->gather_us;
     return !is_open(acks, acks->first) && gather_us < straggler_us ? gather_us : straggler_us;
 }
 

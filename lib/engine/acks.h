@@ -27,6 +27,7 @@ struct wr_acks {
     uint64_t first;      /* the lowest tag that isn't gone */
     uint64_t next;       /* the tag after the highest delivered one */
     size_t window;       /* how many may be unacknowledged: the prefetch */
+    int64_t gather_us;   /* for how long prefixes are gathered */
     size_t open;         /* neither acknowledged nor forgotten */
     size_t settled;      /* settled and not yet acknowledged */
     int64_t since_us;    /* since when the oldest such one is; valid while settled > 0 */
@@ -36,8 +37,9 @@ struct wr_acks {
 /** Sends one acknowledgement. */
 typedef void wr_acks_send(void *user, uint64_t tag, bool multiple);
 
-/** Starts empty, for a fresh channel. */
-warren_status wr_acks_init(struct wr_acks *acks, size_t window);
+/** Starts empty, for a fresh channel. `gather_us`: WR_ACKS_GATHER_US, or 0 where an acknowledgement
+ * costs nothing. */
+warren_status wr_acks_init(struct wr_acks *acks, size_t window, int64_t gather_us);
 void wr_acks_done(struct wr_acks *acks);
 
 /** A delivery has come. NO_MEMORY when the ring can't grow. INVALID: not the next tag. */

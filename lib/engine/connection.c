@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <poll.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -179,4 +180,13 @@ void wr_connection_wait(struct wr_connection *connection, struct wr_mailbox *mai
                              { .fd = fd_of(connection), .events = POLLIN } };
     (void)poll(fds, 2, left_ms > INT_MAX ? INT_MAX : (int)left_ms);
     wr_mailbox_wakes(mailbox);
+}
+
+void wr_connection_nap(const struct wr_connection *connection, int64_t most_us)
+{
+    struct timespec most = { .tv_nsec = most_us * 1000 };
+    struct pollfd polled = { .fd = fd_of(connection), .events = POLLIN };
+    if (!connection->broker || !wr_broker_has_more(connection->broker)) {
+        (void)ppoll(&polled, 1, &most, NULL);
+    }
 }

@@ -58,4 +58,8 @@ int64_t wr_connection_deadline_us(const struct wr_connection *connection);
 void wr_connection_wait(struct wr_connection *connection, struct wr_mailbox *mailbox,
                         int64_t until_us);
 
+/** Sleeps until the socket has something, and not longer than `most_us` (below a second). What is
+ * pushed into a mailbox meanwhile wakes nobody: that is its use. */
+void wr_connection_nap(const struct wr_connection *connection, int64_t most_us);
+
 #endif

@@ -23,6 +23,7 @@
 #include "engine/subscription.h"
 
 enum { EVENTS_A_ROUND = 2048, STEP_MOST_US = 1000000, WATCH_EVERY_US = 1000000 };
+enum { NAP_US = 500 };           /* how long settled jobs may gather */
 enum { STOP_GRACE_US = 300000 }; /* for a thread to end before its connection is cut */
 
 struct wr_consumer {
@@ -37,6 +38,7 @@ struct wr_consumer {
     struct wr_subscription sub;
     struct wr_lateness lateness;
     bool is_draining;
+    bool has_moved;       /* in this round something came or went */
     size_t out;           /* jobs that are not home */
     struct wr_list batch; /* jobs of this round */
     int64_t next_watch_us;
@@ -49,6 +51,7 @@ struct wr_consumer {
 static void free_job(struct wr_consumer *consumer, struct warren_job *job)
 {
     consumer->out--;
+    consumer->has_moved = true;
     atomic_store_explicit(&consumer->options.counters->in_flight, consumer->out,
                           memory_order_relaxed);
     wr_delivery_free(job->delivery);
@@ -202,6 +205,7 @@ static void take_events(struct wr_consumer *consumer, int64_t now_us)
     atomic_store_explicit(&consumer->options.counters->in_flight, consumer->out,
                           memory_order_relaxed);
     if (consumer->batch.first) {
+        consumer->has_moved = true;
         wr_pool_push(consumer->pool, &consumer->batch);
     }
 }
@@ -286,6 +290,7 @@ static void note_drained(struct wr_consumer *consumer)
 
 static int64_t step(struct wr_consumer *consumer, int64_t now_us)
 {
+    consumer->has_moved = false;
     wr_subscription_step(&consumer->sub, now_us);
     take_events(consumer, now_us); /* first: a lost connection makes what comes home stale */
     take_settled(consumer, now_us);
@@ -293,6 +298,7 @@ static int64_t step(struct wr_consumer *consumer, int64_t now_us)
         begin_drain(consumer, now_us);
     }
     if (now_us >= consumer->next_watch_us) {
+        wr_pool_rouse(consumer->pool);
         wr_pool_watch(consumer->pool);
         wr_lateness_tell(&consumer->lateness, now_us);
         consumer->next_watch_us = now_us + WATCH_EVERY_US;
@@ -314,12 +320,27 @@ int64_t wr_consumer_step(struct wr_consumer *consumer, int64_t now_us)
     return next_us;
 }
 
+/* To be woken by each job that is done would cost more than many a job. So while jobs are out and
+ * something moves, the thread looks by itself. When nothing came of that for once, it sleeps in
+ * earnest, and the next job that is done wakes it at once. */
+static void wait(struct wr_consumer *consumer, int64_t until_us)
+{
+    if (consumer->has_moved && consumer->out) {
+        wr_connection_nap(&consumer->sub.connection, NAP_US);
+        return;
+    }
+    if (consumer->out) {
+        wr_pool_rouse(consumer->pool);
+    }
+    wr_connection_wait(&consumer->sub.connection, &consumer->settled, until_us);
+}
+
 static void *loop(void *user)
 {
     struct wr_consumer *consumer = user;
     int64_t until_us = 0;
     while (!atomic_load(&consumer->stops)) {
-        wr_connection_wait(&consumer->sub.connection, &consumer->settled, until_us);
+        wait(consumer, until_us);
         until_us = wr_consumer_step(consumer, wr_clock_mono_us(consumer->options.clock));
     }
     return NULL;

@@ -7,6 +7,8 @@
 #ifndef WR_ENGINE_LANE_H
 #define WR_ENGINE_LANE_H
 
+#include <stdatomic.h>
+
 #include "base/list.h"
 #include "model/settings.h"
 #include "warren/job.h"
@@ -17,6 +19,7 @@ struct wr_lane {
     const struct wr_job_settings *settings;
     warren_handler *handler;
     void *user;
+    _Atomic int64_t run_ns; /* what a run takes, about; 0: not known yet. Any thread may read it */
     /* Under the pool's lock. */
     struct wr_link link; /* in the pool's list of runnable lanes */
     bool is_listed;

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: lanes that can start a job stand in one of two lists, isolated and shared; a worker takes
-// a lane from the front, one job of it, and puts the lane back at the end, so that types take
+// a lane from the front, some jobs of it, and puts the lane back at the end, so that types take
 // turns. Isolated lanes come first: they have their own threads by arithmetic, because the shared
 // ones together never exceed `shared_limit`.
 //
-//     push ──▶ lane.waiting ──▶ [isolated] [shared] ──▶ worker: run(job) ──▶ next
+//     push ──▶ lane.waiting ──▶ [isolated] [shared] ──▶ hand: run, run, run ──▶ next
 //
-// One lock guards all of it; it is held for a few instructions a job, and finishing a job and
-// taking the next one is one critical section. A batch that is pushed wakes as many sleeping
-// workers as it can use.
+// One lock guards all of it. To take it, and to wake a thread, costs more than many a job. So a worker
+// fills its hand with as many jobs of a lane as should take QUANTUM_NS together, runs them one after
+// the other (which is one running job, as the lane's limit counts), and a thread is woken only when
+// there is work for that long. What a lane's jobs take is measured; a job that was never seen counts
+// as long, and is neither put in a hand with others nor waits for a thread that is awake. When a job
+// takes longer than it should, wr_pool_rouse wakes a sleeper, who steals what is left in that hand.
 #include "engine/pool.h"
 
 #include <stdlib.h>
@@ -17,24 +20,28 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "engine/hand.h"
+#include "engine/overtime.h"
 
-enum { LANE_LOG_EVERY_US = 10 * WR_US_PER_S };
+enum { LANE_LOG_EVERY_US = 10 * WR_US_PER_S, QUANTUM_NS = 200000, NS_PER_US = 1000 };
 
 struct worker {
     struct wr_pool *pool;
     int slot; /* its number, from 0 */
     struct wr_thread thread;
-    /* Under lock, what it runs: copies, since the job may be settled and freed before its worker is
-     * back here. */
-    struct wr_lane *lane; /* NULL: nothing */
-    int64_t deadline_us;
-    char id[64];
+    struct wr_hand hand; /* filled and stolen from under the pool's lock */
+    /* Under the pool's lock. */
+    struct wr_lane *lane; /* whose jobs it runs; NULL: none */
+    bool is_quick;        /* they should be done within QUANTUM_NS */
     struct worker *outer; /* of a step inside a step's handler: the step around it */
+    struct wr_overtime overtime;
 };
 
 struct wr_pool {
     struct wr_pool_options options;
     atomic_bool drains;
+    atomic_bool stops;
+    _Atomic uint64_t overruns;
     pthread_mutex_t lock;
     pthread_cond_t work; /* something to run, or the end */
     pthread_cond_t idle; /* a worker has ended */
@@ -44,10 +51,9 @@ struct wr_pool {
     int shared_running;
     int running;
     int sleeping;
+    int quick; /* workers whose hand should be empty within QUANTUM_NS */
     int ended;
-    bool stops;
     size_t waiting;
-    uint64_t overruns;
     uint64_t lane_waits;
     struct worker *workers;
     int worker_count;       /* those that were started */
@@ -73,30 +79,89 @@ static bool has_runnable(const struct wr_pool *pool)
            (pool->shared.first && pool->shared_running < pool->options.shared_limit);
 }
 
-/* Takes a job that may start now; NULL when there is none. */
-static struct warren_job *take(struct wr_pool *pool)
+/* --- hands --- */
+
+/* What one of its jobs should take; QUANTUM_NS when nobody knows. */
+static int64_t expected_ns(const struct wr_lane *lane)
 {
-    struct wr_list *list = pool->isolated.first ? &pool->isolated : &pool->shared;
-    if (!has_runnable(pool)) {
-        return NULL;
-    }
-    struct wr_lane *lane = WR_OF(wr_list_take(list), struct wr_lane, link);
-    lane->is_listed = false;
-    struct warren_job *job = WR_OF(wr_list_take(&lane->waiting), struct warren_job, link);
-    lane->running++;
-    pool->running++;
-    pool->waiting--;
-    pool->shared_running += lane->settings->isolate ? 0 : 1;
-    list_lane(pool, lane);
-    return job;
+    int64_t run_ns = atomic_load_explicit(&lane->run_ns, memory_order_relaxed);
+    return run_ns && run_ns < QUANTUM_NS ? run_ns : QUANTUM_NS;
 }
 
-static void finish(struct wr_pool *pool, struct wr_lane *lane)
+static void begin_hand(struct wr_pool *pool, struct worker *worker, struct wr_lane *lane)
 {
+    worker->lane = lane;
+    worker->is_quick = expected_ns(lane) < QUANTUM_NS;
+    lane->running++;
+    pool->running++;
+    pool->shared_running += lane->settings->isolate ? 0 : 1;
+    pool->quick += worker->is_quick ? 1 : 0;
+}
+
+/* What is left in the hand goes back: the pool stops. */
+static void end_hand(struct wr_pool *pool, struct worker *worker)
+{
+    struct wr_lane *lane = worker->lane;
+    for (struct warren_job *job; (job = wr_hand_play(&worker->hand));) {
+        wr_list_push(&lane->waiting, &job->link);
+        pool->waiting++;
+    }
+    worker->lane = NULL;
     lane->running--;
     pool->running--;
     pool->shared_running -= lane->settings->isolate ? 0 : 1;
+    pool->quick -= worker->is_quick ? 1 : 0;
     list_lane(pool, lane);
+}
+
+/* A job out of another's hand, which is taking longer than it should. */
+static bool steal(struct wr_pool *pool, struct worker *worker)
+{
+    for (int i = 0; i < pool->worker_count; i++) {
+        struct wr_lane *lane = pool->workers[i].lane;
+        bool may_start =
+            lane && lane->running < lane->settings->concurrency &&
+            (lane->settings->isolate || pool->shared_running < pool->options.shared_limit);
+        struct warren_job *job = may_start ? wr_hand_play(&pool->workers[i].hand) : NULL;
+        if (job) {
+            struct wr_list one = { 0 };
+            wr_list_push(&one, &job->link);
+            (void)wr_hand_fill(&worker->hand, &one, 1);
+            begin_hand(pool, worker, lane);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Fills the worker's hand; false: nothing may start now. */
+static bool take(struct wr_pool *pool, struct worker *worker)
+{
+    struct wr_list *list = pool->isolated.first ? &pool->isolated : &pool->shared;
+    if (!has_runnable(pool)) {
+        return steal(pool, worker);
+    }
+    struct wr_lane *lane = WR_OF(wr_list_take(list), struct wr_lane, link);
+    lane->is_listed = false;
+    int64_t most = pool->options.threads ? QUANTUM_NS / expected_ns(lane) : 1;
+    pool->waiting -= wr_hand_fill(&worker->hand, &lane->waiting, (uint32_t)most);
+    begin_hand(pool, worker, lane);
+    list_lane(pool, lane);
+    return true;
+}
+
+/* What one run took goes in by a quarter. A single long one counts little: its thread may just have
+ * been put off its processor. */
+static void note_runs(struct wr_lane *lane, int64_t took_us, int64_t runs)
+{
+    enum { OUTLIER_NS = 20000 };
+    int64_t before_ns = atomic_load_explicit(&lane->run_ns, memory_order_relaxed);
+    int64_t took_ns = took_us * NS_PER_US / runs + 1;
+    if (before_ns) {
+        int64_t most_ns = 4 * before_ns + OUTLIER_NS;
+        took_ns = before_ns + ((took_ns < most_ns ? took_ns : most_ns) - before_ns) / 4;
+    }
+    atomic_store_explicit(&lane->run_ns, took_ns, memory_order_relaxed);
 }
 
 /* A thread goes to sleep though jobs wait: their type is at its limit. Said at most every ten
@@ -116,77 +181,89 @@ static void note_lane_wait(struct wr_pool *pool, struct wr_lane *lane)
     }
 }
 
-/* Once a job: its deadline is forgotten then. */
+/* --- running --- */
+
 static void note_overrun(struct wr_pool *pool, struct worker *worker)
 {
-    char id[2 * sizeof worker->id];
-    const struct wr_lane *lane = worker->lane;
-    worker->deadline_us = 0;
-    pool->overruns++;
-    wr_log(WR_WARN, "job.overrun", "queue=%s type=%s id=%s timeout_ms=%lld", lane->queue->name,
-           lane->settings->type, wr_log_quote(id, sizeof id, worker->id),
-           (long long)lane->settings->timeout_ms);
-}
-
-static bool is_overdue(const struct worker *worker, int64_t now_us)
-{
-    return worker->lane && worker->deadline_us && now_us >= worker->deadline_us;
-}
-
-/* The watch looks only now and then, so a run that was too long may end unseen. */
-static void end_run(struct wr_pool *pool, struct worker *worker)
-{
-    struct wr_lane *lane = worker->lane;
-    if (worker->deadline_us && is_overdue(worker, wr_clock_mono_us(pool->options.clock))) {
-        note_overrun(pool, worker);
+    if (wr_overtime_look(&worker->overtime, wr_clock_mono_us(pool->options.clock))) {
+        (void)atomic_fetch_add(&pool->overruns, 1);
     }
-    worker->lane = NULL;
-    finish(pool, lane);
 }
 
-static void begin_run(struct wr_pool *pool, struct worker *worker, struct warren_job *job)
+static void run(struct wr_pool *pool, struct worker *worker, struct warren_job *job)
 {
+    int64_t timeout_ms = job->settings->timeout_ms;
     job->clock = pool->options.clock;
     job->drains = &pool->drains;
     job->slot = worker->slot;
     job->started_us = wr_clock_mono_us(pool->options.clock);
-    job->deadline_us =
-        job->settings->timeout_ms ? job->started_us + job->settings->timeout_ms * WR_US_PER_MS : 0;
-    worker->lane = job->lane;
-    worker->deadline_us = job->deadline_us;
-    size_t size = job->id.size < sizeof worker->id - 1 ? job->id.size : sizeof worker->id - 1;
-    memcpy(worker->id, job->id.data, size);
-    worker->id[size] = '\0';
+    job->deadline_us = timeout_ms ? job->started_us + timeout_ms * WR_US_PER_MS : 0;
+    if (timeout_ms) {
+        wr_overtime_begin(&worker->overtime, job);
+    }
+    pool->options.run(pool->options.user, job);
+    if (timeout_ms) {
+        note_overrun(pool, worker);
+        wr_overtime_end(&worker->overtime);
+    }
+}
+
+/* Runs what is in its hand, until the pool stops. */
+static void run_hand(struct wr_pool *pool, struct worker *worker)
+{
+    int64_t from_us = wr_clock_mono_us(pool->options.clock);
+    int64_t runs = 0;
+    for (struct warren_job *job;
+         !atomic_load(&pool->stops) && (job = wr_hand_play(&worker->hand));) {
+        run(pool, worker, job);
+        runs++;
+    }
+    if (runs) {
+        note_runs(worker->lane, wr_clock_mono_us(pool->options.clock) - from_us, runs);
+    }
+}
+
+/* Whether what waits is worth one more thread. */
+static bool is_much(const struct wr_pool *pool)
+{
+    const struct wr_link *first = pool->isolated.first ? pool->isolated.first : pool->shared.first;
+    if (!has_runnable(pool)) {
+        return false;
+    }
+    return (int64_t)pool->waiting * expected_ns(WR_OF(first, struct wr_lane, link)) >= QUANTUM_NS;
+}
+
+static void sleep_until_work(struct wr_pool *pool, struct wr_lane *last)
+{
+    if (last) {
+        note_lane_wait(pool, last);
+    }
+    pool->sleeping++;
+    (void)wr_cond_wait(&pool->work, &pool->lock, -1);
+    pool->sleeping--;
 }
 
 static void *work(void *user)
 {
     struct worker *worker = user;
     struct wr_pool *pool = worker->pool;
-    struct wr_lane *last = NULL; /* whose job this thread has just run */
+    struct wr_lane *last = NULL; /* whose jobs this thread has just run */
     wr_crash_enter(wr_ledger_note(pool->options.ledger, worker->slot));
     (void)pthread_mutex_lock(&pool->lock);
-    while (!pool->stops) {
-        struct warren_job *job = take(pool);
-        if (!job) {
-            if (last) {
-                note_lane_wait(pool, last);
-                last = NULL;
-            }
-            pool->sleeping++;
-            (void)wr_cond_wait(&pool->work, &pool->lock, -1);
-            pool->sleeping--;
+    while (!atomic_load(&pool->stops)) {
+        if (!take(pool, worker)) {
+            sleep_until_work(pool, last);
+            last = NULL;
             continue;
         }
-        begin_run(pool, worker, job);
-        last = job->lane;
-        if (pool->sleeping && has_runnable(pool)) { /* finishing made room for more than one */
+        last = worker->lane;
+        if (pool->sleeping && is_much(pool)) { /* finishing made room for more than one */
             (void)pthread_cond_signal(&pool->work);
         }
         (void)pthread_mutex_unlock(&pool->lock);
-        pool->options.run(pool->options.user, job);
+        run_hand(pool, worker);
         (void)pthread_mutex_lock(&pool->lock);
-        end_run(pool, worker);
+        end_hand(pool, worker);
     }
     wr_crash_leave();
     pool->ended++;
@@ -198,22 +275,22 @@ static void *work(void *user)
 bool wr_pool_step(struct wr_pool *pool)
 {
     struct worker worker = { .pool = pool };
+    wr_overtime_init(&worker.overtime);
     (void)pthread_mutex_lock(&pool->lock);
-    struct warren_job *job = take(pool);
-    if (job) {
-        begin_run(pool, &worker, job);
+    bool has_job = take(pool, &worker);
+    if (has_job) {
         worker.outer = pool->stepped;
         pool->stepped = &worker; // cppcheck-suppress autoVariables; taken back below
     }
     (void)pthread_mutex_unlock(&pool->lock);
-    if (!job) {
-        return false;
+    if (has_job) {
+        run(pool, &worker, wr_hand_play(&worker.hand));
+        WR_SCOPED_LOCK(&pool->lock);
+        pool->stepped = worker.outer;
+        end_hand(pool, &worker);
     }
-    pool->options.run(pool->options.user, job);
-    WR_SCOPED_LOCK(&pool->lock);
-    pool->stepped = worker.outer;
-    end_run(pool, &worker);
-    return true;
+    wr_overtime_done(&worker.overtime);
+    return has_job;
 }
 
 static warren_status start_workers(struct wr_pool *pool, warren_error *err)
@@ -222,6 +299,7 @@ static warren_status start_workers(struct wr_pool *pool, warren_error *err)
         struct worker *worker = &pool->workers[i];
         worker->pool = pool;
         worker->slot = i;
+        wr_overtime_init(&worker->overtime);
         warren_status rc =
             wr_thread_start(&worker->thread, "warren-worker", WR_STACK_WORKER, work, worker, err);
         if (rc) {
@@ -254,22 +332,47 @@ warren_status wr_pool_new(struct wr_pool **out, const struct wr_pool_options *op
     return WARREN_OK;
 }
 
+/* How many more threads the new work is worth: those that will be back soon count. */
+static int64_t count_needed(const struct wr_pool *pool, int64_t work_ns)
+{
+    int64_t needed = work_ns / QUANTUM_NS - pool->quick;
+    int64_t least = pool->quick ? 0 : 1;
+    needed = needed > least ? needed : least;
+    return needed < pool->sleeping ? needed : pool->sleeping;
+}
+
+static void wake(struct wr_pool *pool, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        (void)pthread_cond_signal(&pool->work);
+    }
+}
+
 void wr_pool_push(struct wr_pool *pool, struct wr_list *jobs)
 {
     if (!jobs->first) {
         return;
     }
     WR_SCOPED_LOCK(&pool->lock);
-    size_t count = jobs->length;
+    int64_t work_ns = 0;
     for (struct wr_link *link; (link = wr_list_take(jobs));) {
         struct wr_lane *lane = WR_OF(link, struct warren_job, link)->lane;
         wr_list_push(&lane->waiting, link);
         pool->waiting++;
+        work_ns += expected_ns(lane);
         list_lane(pool, lane);
     }
-    for (int i = 0; i < pool->sleeping && (size_t)i < count; i++) {
-        (void)pthread_cond_signal(&pool->work);
+    wake(pool, count_needed(pool, work_ns));
+}
+
+void wr_pool_rouse(struct wr_pool *pool)
+{
+    WR_SCOPED_LOCK(&pool->lock);
+    bool has_work = has_runnable(pool);
+    for (int i = 0; i < pool->worker_count && !has_work; i++) {
+        has_work = wr_hand_has_more(&pool->workers[i].hand);
     }
+    wake(pool, has_work ? pool->sleeping : 0);
 }
 
 /* Moves what waits in the lanes of one list to `out`. Lanes at their limit are in no list: see
@@ -293,8 +396,12 @@ struct wr_list wr_pool_take_back(struct wr_pool *pool)
         }
     }
     for (int i = 0; i < pool->worker_count; i++) {
-        if (pool->workers[i].lane) { /* a lane at its limit is found by one of its running jobs */
-            empty_lane(pool, pool->workers[i].lane, &out);
+        struct worker *worker = &pool->workers[i];
+        for (struct warren_job *job; (job = wr_hand_play(&worker->hand));) {
+            wr_list_push(&out, &job->link);
+        }
+        if (worker->lane) { /* a lane at its limit is found by one of its running jobs */
+            empty_lane(pool, worker->lane, &out);
         }
     }
     for (struct worker *at = pool->stepped; at; at = at->outer) {
@@ -316,18 +423,14 @@ const atomic_bool *wr_pool_drains(const struct wr_pool *pool)
 struct wr_pool_counts wr_pool_counts(struct wr_pool *pool)
 {
     WR_SCOPED_LOCK(&pool->lock);
-    return (struct wr_pool_counts){ pool->running, pool->waiting, pool->overruns,
+    return (struct wr_pool_counts){ pool->running, pool->waiting, atomic_load(&pool->overruns),
                                     pool->lane_waits };
 }
 
 void wr_pool_watch(struct wr_pool *pool)
 {
-    int64_t now_us = wr_clock_mono_us(pool->options.clock);
-    WR_SCOPED_LOCK(&pool->lock);
     for (int i = 0; i < pool->worker_count; i++) {
-        if (is_overdue(&pool->workers[i], now_us)) {
-            note_overrun(pool, &pool->workers[i]);
-        }
+        note_overrun(pool, &pool->workers[i]);
     }
 }
 
@@ -336,7 +439,7 @@ static bool wait_for_end(struct wr_pool *pool, int64_t timeout_us)
 {
     int64_t until_us = wr_clock_mono_us(NULL) + timeout_us;
     WR_SCOPED_LOCK(&pool->lock);
-    pool->stops = true;
+    atomic_store(&pool->stops, true);
     (void)pthread_cond_broadcast(&pool->work);
     while (pool->ended < pool->worker_count) {
         int64_t left_us = timeout_us < 0 ? -1 : until_us - wr_clock_mono_us(NULL);
@@ -359,6 +462,7 @@ bool wr_pool_stop(struct wr_pool *pool, int64_t timeout_us)
     }
     for (int i = 0; i < pool->worker_count; i++) {
         wr_thread_join(&pool->workers[i].thread);
+        wr_overtime_done(&pool->workers[i].overtime);
     }
     (void)pthread_mutex_destroy(&pool->lock);
     (void)pthread_cond_destroy(&pool->work);

@@ -43,6 +43,10 @@ warren_status wr_pool_new(struct wr_pool **out, const struct wr_pool_options *op
 /** Hands jobs over, each to its `lane`; the list is empty afterwards. Takes. */
 void wr_pool_push(struct wr_pool *pool, struct wr_list *jobs);
 
+/** Wakes sleeping threads if there is something for them after all: a job took longer than those of its
+ * type before it, and others stand behind it. To be called when nothing has come home for a moment. */
+void wr_pool_rouse(struct wr_pool *pool);
+
 /** Takes back every job that has not started. */
 struct wr_list wr_pool_take_back(struct wr_pool *pool);
 

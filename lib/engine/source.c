@@ -59,7 +59,8 @@ static warren_status open_channel(struct wr_source *source, struct wr_broker *br
     if (rc) {
         return rc;
     }
-    if (wr_acks_init(&source->acks, source->prefetch)) {
+    bool is_local = wr_broker_is_local(&source->rules.settings->broker);
+    if (wr_acks_init(&source->acks, source->prefetch, is_local ? 0 : WR_ACKS_GATHER_US)) {
         (void)wr_broker_channel_close(broker, source->channel, NULL);
         return wr_no_memory(err);
     }

@@ -39,7 +39,7 @@ static void begin(size_t window, uint64_t seed)
 {
     channel = (struct channel){ 0 };
     state = seed * 0x9e3779b97f4a7c15u + 1;
-    CU_ASSERT_EQUAL_FATAL(wr_acks_init(&channel.acks, window), WARREN_OK);
+    CU_ASSERT_EQUAL_FATAL(wr_acks_init(&channel.acks, window, WR_ACKS_GATHER_US), WARREN_OK);
 }
 
 static void answer(uint64_t tag)

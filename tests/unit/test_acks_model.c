@@ -64,7 +64,7 @@ static void open_window(void)
     model.generation++;
     memset(model.tags, 0, sizeof model.tags);
     model.delivered = model.unacked = model.settled = 0;
-    if (wr_acks_init(&model.acks, model.window)) {
+    if (wr_acks_init(&model.acks, model.window, WR_ACKS_GATHER_US)) {
         fail("no memory", 0);
     }
     tell("a fresh channel, generation %u", model.generation);

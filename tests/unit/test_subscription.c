@@ -17,6 +17,7 @@ enum { SOURCES = 2, MOST_MS = 10000 };
 
 static struct fake *fake;
 static struct wr_broker_settings settings;
+static struct wr_settings whole;
 static struct wr_subscription sub;
 static struct wr_watch watch;
 static struct wr_counters counters;
@@ -34,11 +35,13 @@ static void start(size_t source_count)
     static char names[SOURCES][8] = { "first", "second" };
     fake = fake_open();
     settings = talk_settings(fake_url(fake));
+    whole.broker = settings;
     wr_watch_init(&watch, "tested");
     losses = 0;
     for (size_t i = 0; i < SOURCES; i++) {
-        sources[i] =
-            (struct wr_source){ .name = names[i], .channel = (uint16_t)(i + 1), .prefetch = 10 };
+        sources[i] = (struct wr_source){
+            .name = names[i], .channel = (uint16_t)(i + 1), .prefetch = 10, .rules.settings = &whole
+        };
     }
     struct wr_subscription_options options = {
         .broker = { .settings = &settings, .name = "test", .watch = &watch },
