@@ -47,11 +47,9 @@ warren_status wr_acks_init(struct wr_acks *acks, size_t window, int64_t gather_u
     while (capacity < 2 * window) {
         capacity *= 2;
     }
-    *acks = (struct wr_acks){ .first = 1,
-                              .next = 1,
-                              .window = window,
-                              .gather_us = gather_us,
-                              .flushed_us = INT64_MIN / 2 };
+    *acks = (struct wr_acks){
+        .first = 1, .next = 1, .window = window, .gather_us = gather_us, .flushed_us = INT64_MIN / 2
+    };
     return make_ring(acks, capacity);
 }
 

@@ -23,6 +23,7 @@
 #include "engine/subscription.h"
 
 enum { EVENTS_A_ROUND = 2048, STEP_MOST_US = 1000000, WATCH_EVERY_US = 1000000 };
+enum { ADAPT_EVERY_US = 20000 };
 enum { NAP_US = 500 };           /* how long settled jobs may gather */
 enum { STOP_GRACE_US = 300000 }; /* for a thread to end before its connection is cut */
 
@@ -42,6 +43,7 @@ struct wr_consumer {
     size_t out;           /* jobs that are not home */
     struct wr_list batch; /* jobs of this round */
     int64_t next_watch_us;
+    int64_t next_adapt_us;
     /* Under the end lock. */
     pthread_mutex_t end_lock;
     pthread_cond_t has_drained;
@@ -212,6 +214,16 @@ static void take_events(struct wr_consumer *consumer, int64_t now_us)
 
 /* --- settling --- */
 
+/* What the automatic prefetch goes by. */
+static void note_size(struct wr_source *source, const struct warren_job *job)
+{
+    const struct wr_lane *lane = job->lane;
+    const struct wr_delivery *delivery = job->delivery;
+    if (lane) {
+        wr_prefetch_note(&source->prefetch, wr_lane_run_ns(lane), delivery->bytes);
+    }
+}
+
 static void take_home(struct wr_consumer *consumer, struct warren_job *job, int64_t now_us)
 {
     struct wr_source *source = job->source;
@@ -219,6 +231,7 @@ static void take_home(struct wr_consumer *consumer, struct warren_job *job, int6
         wr_count(&consumer->options.counters->stale);
     } else if (job->settle == WR_SETTLE_ACK) {
         wr_acks_settle(&source->acks, job->tag, now_us);
+        note_size(source, job);
         wr_connection_prove(&consumer->sub.connection);
         wr_charge_settled(consumer->options.charge, job);
     } else if (job->settle == WR_SETTLE_REQUEUE) {
@@ -235,32 +248,65 @@ static void take_settled(struct wr_consumer *consumer, int64_t now_us)
     }
 }
 
-struct ack_target {
-    struct wr_broker *broker;
-    uint16_t channel;
-};
-
-static void send_ack(void *user, uint64_t tag, bool multiple)
-{
-    const struct ack_target *target = user;
-    (void)wr_broker_ack(target->broker, target->channel, tag,
-                        multiple); /* a failure shows as CLOSED */
-}
-
 static int64_t flush_acks(struct wr_consumer *consumer, int64_t now_us)
 {
     int64_t next_us = INT64_MAX;
     for (size_t i = 0; i < consumer->options.source_count && consumer->sub.connection.broker; i++) {
         struct wr_source *source = &consumer->options.sources[i];
-        struct ack_target target = { consumer->sub.connection.broker, source->channel };
-        if (source->state == WR_SOURCE_CLOSED) {
-            continue;
-        }
-        wr_acks_flush(&source->acks, now_us, send_ack, &target);
-        int64_t deadline_us = wr_acks_deadline_us(&source->acks);
+        int64_t deadline_us = wr_source_flush(source, consumer->sub.connection.broker, now_us);
         next_us = deadline_us < next_us ? deadline_us : next_us;
     }
     return next_us;
+}
+
+/* --- prefetch --- */
+
+/* Of what has not started, the first `keep` jobs of a source stay; the others go to whoever is idle. */
+static void give_back_beyond(struct wr_consumer *consumer, const struct wr_source *source,
+                             size_t keep, int64_t now_us)
+{
+    struct wr_list unstarted = wr_pool_take_back(consumer->pool);
+    struct wr_list kept = { 0 };
+    for (struct wr_link *link; (link = wr_list_take(&unstarted));) {
+        struct warren_job *job = WR_OF(link, struct warren_job, link);
+        if (job->source != source || keep) {
+            keep -= job->source == source ? 1 : 0;
+            wr_list_push(&kept, link);
+        } else {
+            wr_count(&consumer->options.counters->given_back);
+            job->settle = WR_SETTLE_REQUEUE;
+            take_home(consumer, job, now_us);
+        }
+    }
+    wr_pool_push(consumer->pool, &kept);
+}
+
+static void adapt_source(struct wr_consumer *consumer, struct wr_source *source, int64_t now_us)
+{
+    uint16_t before = source->prefetch.now;
+    int slots = source->is_isolated
+                    ? source->prefetch.slots_most
+                    : wr_pool_slots(consumer->pool, source->lanes, source->lane_count);
+    uint16_t wanted = wr_prefetch_wanted(&source->prefetch, slots, now_us);
+    bool is_told =
+        wanted != before && wr_subscription_resize(&consumer->sub, source, wanted, now_us);
+    if (is_told && wanted < before) {
+        give_back_beyond(consumer, source, wanted, now_us);
+    }
+}
+
+static void adapt(struct wr_consumer *consumer, int64_t now_us)
+{
+    uint64_t sum = 0;
+    consumer->next_adapt_us = now_us + ADAPT_EVERY_US;
+    for (size_t i = 0; i < consumer->options.source_count; i++) {
+        struct wr_source *source = &consumer->options.sources[i];
+        if (source->state == WR_SOURCE_CONSUMING && wr_prefetch_is_due(&source->prefetch, now_us)) {
+            adapt_source(consumer, source, now_us);
+        }
+        sum += source->is_absent ? 0 : source->prefetch.now;
+    }
+    atomic_store_explicit(&consumer->options.counters->prefetch, sum, memory_order_relaxed);
 }
 
 /* --- draining --- */
@@ -302,6 +348,9 @@ static int64_t step(struct wr_consumer *consumer, int64_t now_us)
         wr_pool_watch(consumer->pool);
         wr_lateness_tell(&consumer->lateness, now_us);
         consumer->next_watch_us = now_us + WATCH_EVERY_US;
+    }
+    if (now_us >= consumer->next_adapt_us && !consumer->is_draining) {
+        adapt(consumer, now_us);
     }
     int64_t next_us = flush_acks(consumer, now_us);
     if (consumer->is_draining && consumer->out == 0) {

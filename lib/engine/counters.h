@@ -25,6 +25,8 @@ struct wr_counters {
     _Atomic uint64_t silences;       /* consumers that it forgot */
     _Atomic uint64_t late;           /* jobs that the delay ladder brought home late */
     _Atomic uint64_t in_flight;
+    _Atomic uint64_t prefetch; /* of all sources together, now */
+    _Atomic uint64_t prefetch_changes;
     _Atomic uint64_t crashes;    /* of other processes' runs, found in their ledgers */
     _Atomic uint64_t interrupts; /* likewise */
 };

@@ -28,6 +28,12 @@ struct wr_lane {
     int64_t last_wait_log_us; /* when it was last named for holding jobs back */
 };
 
+/** What a run takes, about; 0: not known yet. Any thread. */
+static inline int64_t wr_lane_run_ns(const struct wr_lane *lane)
+{
+    return atomic_load_explicit(&lane->run_ns, memory_order_relaxed);
+}
+
 /** Whether one of its jobs may start now. */
 static inline bool wr_lane_has_work(const struct wr_lane *lane)
 {

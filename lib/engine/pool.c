@@ -23,7 +23,7 @@
 #include "engine/hand.h"
 #include "engine/overtime.h"
 
-enum { LANE_LOG_EVERY_US = 10 * WR_US_PER_S, QUANTUM_NS = 200000, NS_PER_US = 1000 };
+enum { LANE_LOG_EVERY_US = 10 * WR_US_PER_S, QUANTUM_NS = 100000, NS_PER_US = 1000 };
 
 struct worker {
     struct wr_pool *pool;
@@ -84,7 +84,7 @@ static bool has_runnable(const struct wr_pool *pool)
 /* What one of its jobs should take; QUANTUM_NS when nobody knows. */
 static int64_t expected_ns(const struct wr_lane *lane)
 {
-    int64_t run_ns = atomic_load_explicit(&lane->run_ns, memory_order_relaxed);
+    int64_t run_ns = wr_lane_run_ns(lane);
     return run_ns && run_ns < QUANTUM_NS ? run_ns : QUANTUM_NS;
 }
 
@@ -155,7 +155,7 @@ static bool take(struct wr_pool *pool, struct worker *worker)
 static void note_runs(struct wr_lane *lane, int64_t took_us, int64_t runs)
 {
     enum { OUTLIER_NS = 20000 };
-    int64_t before_ns = atomic_load_explicit(&lane->run_ns, memory_order_relaxed);
+    int64_t before_ns = wr_lane_run_ns(lane);
     int64_t took_ns = took_us * NS_PER_US / runs + 1;
     if (before_ns) {
         int64_t most_ns = 4 * before_ns + OUTLIER_NS;
@@ -284,7 +284,9 @@ bool wr_pool_step(struct wr_pool *pool)
     }
     (void)pthread_mutex_unlock(&pool->lock);
     if (has_job) {
+        int64_t from_us = wr_clock_mono_us(pool->options.clock);
         run(pool, &worker, wr_hand_play(&worker.hand));
+        note_runs(worker.lane, wr_clock_mono_us(pool->options.clock) - from_us, 1);
         WR_SCOPED_LOCK(&pool->lock);
         pool->stepped = worker.outer;
         end_hand(pool, &worker);
@@ -363,6 +365,20 @@ void wr_pool_push(struct wr_pool *pool, struct wr_list *jobs)
         list_lane(pool, lane);
     }
     wake(pool, count_needed(pool, work_ns));
+}
+
+int wr_pool_slots(struct wr_pool *pool, struct wr_lane *const *lanes, size_t count)
+{
+    WR_SCOPED_LOCK(&pool->lock);
+    int free = pool->options.shared_limit - pool->shared_running;
+    int running = 0;
+    int most = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool is_shared = !lanes[i]->settings->isolate;
+        running += is_shared ? lanes[i]->running : 0;
+        most += is_shared ? lanes[i]->settings->concurrency : 0;
+    }
+    return running + free < most ? running + free : most;
 }
 
 void wr_pool_rouse(struct wr_pool *pool)

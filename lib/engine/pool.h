@@ -47,6 +47,9 @@ void wr_pool_push(struct wr_pool *pool, struct wr_list *jobs);
  * type before it, and others stand behind it. To be called when nothing has come home for a moment. */
 void wr_pool_rouse(struct wr_pool *pool);
 
+/** How many threads the types of these lanes that aren't isolated have or could have at this moment. */
+int wr_pool_slots(struct wr_pool *pool, struct wr_lane *const *lanes, size_t count);
+
 /** Takes back every job that has not started. */
 struct wr_list wr_pool_take_back(struct wr_pool *pool);
 

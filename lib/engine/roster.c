@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
-enum { THREADS_MOST = 256, PREFETCH_MOST = 2000, DISTANCE_MOST = 3 };
+enum { THREADS_MOST = 256, DISTANCE_MOST = 3 };
 
 static bool is_same_queue(const char *a, const char *b)
 {
@@ -170,19 +170,9 @@ static void fill_lane(struct wr_roster *roster, struct wr_lane *lane,
     }
 }
 
-/* Unless the queue says it: two rounds of work for all threads that its types can take. */
-static uint16_t find_prefetch(const struct wr_queue_settings *queue, int concurrency)
-{
-    int prefetch = queue->prefetch;
-    if (!prefetch) {
-        prefetch = concurrency + 8 > 2 * concurrency ? concurrency + 8 : 2 * concurrency;
-    }
-    return (uint16_t)(prefetch < PREFETCH_MOST ? prefetch : PREFETCH_MOST);
-}
-
 static warren_status add_source(struct wr_roster *roster, const struct wr_settings *settings,
                                 const struct wr_queue_settings *queue, const char *name,
-                                int concurrency)
+                                int concurrency, size_t types)
 {
     size_t first = 0; /* of the queue's lanes */
     while (roster->lanes[first].queue != queue) {
@@ -192,10 +182,10 @@ static warren_status add_source(struct wr_roster *roster, const struct wr_settin
     const char *exchange = queue->exchange ? queue->exchange : roster->jobs_exchange;
     *source = (struct wr_source){ .name = strdup(name),
                                   .channel = (uint16_t)(roster->source_count + 1),
-                                  .prefetch = find_prefetch(queue, concurrency),
                                   .rules = { settings, queue, wr_slice_of(exchange) },
                                   .lanes = roster->sorted + first,
                                   .lane_count = queue->job_count };
+    wr_prefetch_init(&source->prefetch, queue->prefetch, concurrency, types);
     if (!source->name) {
         return WARREN_NO_MEMORY;
     }
@@ -207,15 +197,18 @@ static warren_status add_sources_of(struct wr_roster *roster, const struct wr_se
                                     const struct wr_queue_settings *queue)
 {
     int shared = 0;
+    size_t types = 0;
     for (size_t i = 0; i < queue->job_count; i++) {
         shared += queue->jobs[i].isolate ? 0 : queue->jobs[i].concurrency;
+        types += queue->jobs[i].isolate ? 0 : 1;
     }
-    warren_status rc = add_source(roster, settings, queue, queue->name, shared ? shared : 1);
+    warren_status rc = add_source(roster, settings, queue, queue->name, shared ? shared : 1, types);
     for (size_t i = 0; i < queue->job_count && !rc; i++) {
         char name[WR_NAME_SIZE];
         if (queue->jobs[i].isolate) {
             wr_topology_isolated_queue(name, sizeof name, queue->name, queue->jobs[i].type);
-            rc = add_source(roster, settings, queue, name, queue->jobs[i].concurrency);
+            rc = add_source(roster, settings, queue, name, queue->jobs[i].concurrency, 1);
+            roster->sources[roster->source_count - 1].is_isolated = rc == WARREN_OK;
         }
     }
     return rc;
@@ -228,7 +221,7 @@ static warren_status add_leftover(struct wr_roster *roster, const struct wr_sett
     if (!queue) {
         return WARREN_OK;
     }
-    warren_status rc = add_source(roster, settings, queue, leftover->queue, 1);
+    warren_status rc = add_source(roster, settings, queue, leftover->queue, 1, 1);
     if (!rc) {
         roster->sources[roster->source_count - 1].is_leftover = true;
         roster->sources[roster->source_count - 1].is_absent = true;

@@ -4,6 +4,7 @@
 // delivery on it carries that number: so a job that comes home late is recognised by one comparison.
 #include "engine/source.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -52,6 +53,16 @@ struct wr_lane *wr_source_lane(const struct wr_source *source, struct wr_slice t
 
 /* --- at the broker --- */
 
+enum { WR_TAG_SIZE = 256 }; /* AMQP: at most 255 bytes */
+
+/* The queue's name, for whoever looks at the broker; or a second one, while a consumer replaces
+ * another. */
+static const char *tag_of(const struct wr_source *source, bool is_second, char out[WR_TAG_SIZE])
+{
+    (void)snprintf(out, WR_TAG_SIZE, is_second ? "~%s" : "%s", source->name);
+    return out;
+}
+
 static warren_status open_channel(struct wr_source *source, struct wr_broker *broker,
                                   uint32_t epoch, warren_error *err)
 {
@@ -60,13 +71,13 @@ static warren_status open_channel(struct wr_source *source, struct wr_broker *br
         return rc;
     }
     bool is_local = wr_broker_is_local(&source->rules.settings->broker);
-    if (wr_acks_init(&source->acks, source->prefetch, is_local ? 0 : WR_ACKS_GATHER_US)) {
+    if (wr_acks_init(&source->acks, source->prefetch.now, is_local ? 0 : WR_ACKS_GATHER_US)) {
         (void)wr_broker_channel_close(broker, source->channel, NULL);
         return wr_no_memory(err);
     }
     source->state = WR_SOURCE_IDLE;
     atomic_store(&source->epoch, epoch);
-    return wr_broker_prefetch(broker, source->channel, source->prefetch, err);
+    return wr_broker_prefetch(broker, source->channel, source->prefetch.now, err);
 }
 
 warren_status wr_source_open(struct wr_source *source, struct wr_broker *broker, uint32_t epoch,
@@ -76,7 +87,10 @@ warren_status wr_source_open(struct wr_source *source, struct wr_broker *broker,
     if (source->state == WR_SOURCE_CLOSED) {
         rc = open_channel(source, broker, epoch, err);
     }
-    rc = rc ? rc : wr_broker_consume(broker, source->channel, source->name, source->name, err);
+    char tag[WR_TAG_SIZE];
+    rc = rc ? rc
+            : wr_broker_consume(broker, source->channel, source->name,
+                                tag_of(source, source->has_second_tag, tag), err);
     if (rc) {
         wr_source_forget(source);
         return rc;
@@ -86,8 +100,64 @@ warren_status wr_source_open(struct wr_source *source, struct wr_broker *broker,
     source->full_us = now_us;
     source->heard_us = now_us;
     source->is_suspected = false;
-    wr_log(WR_DEBUG, "source.open", "queue=%s prefetch=%d", source->name, source->prefetch);
+    wr_log(WR_DEBUG, "source.open", "queue=%s prefetch=%d", source->name, source->prefetch.now);
     return WARREN_OK;
+}
+
+warren_status wr_source_resize(struct wr_source *source, struct wr_broker *broker,
+                               uint16_t prefetch, warren_error *err)
+{
+    char next[WR_TAG_SIZE];
+    warren_status rc = wr_broker_prefetch(broker, source->channel, prefetch, err);
+    rc = rc ? rc
+            : wr_broker_consume(broker, source->channel, source->name,
+                                tag_of(source, !source->has_second_tag, next), err);
+    rc = rc ? rc : wr_source_cancel(source, broker, err);
+    if (!rc) {
+        source->has_second_tag = !source->has_second_tag;
+        source->prefetch.now = prefetch;
+        wr_acks_resize(&source->acks, prefetch);
+    }
+    return rc;
+}
+
+warren_status wr_source_cancel(const struct wr_source *source, struct wr_broker *broker,
+                               warren_error *err)
+{
+    char tag[WR_TAG_SIZE];
+    return wr_broker_cancel(broker, source->channel, tag_of(source, source->has_second_tag, tag),
+                            err);
+}
+
+bool wr_source_has_tag(const struct wr_source *source, const char *tag)
+{
+    char mine[WR_TAG_SIZE];
+    return strcmp(tag, tag_of(source, source->has_second_tag, mine)) == 0;
+}
+
+struct ack_target {
+    struct wr_broker *broker;
+    uint16_t channel;
+};
+
+static void send_ack(void *user, uint64_t tag, bool multiple)
+{
+    const struct ack_target *target = user;
+    (void)wr_broker_ack(target->broker, target->channel, tag,
+                        multiple); /* a failure shows as CLOSED */
+}
+
+int64_t wr_source_flush(struct wr_source *source, struct wr_broker *broker, int64_t now_us)
+{
+    struct ack_target target = { broker, source->channel };
+    if (source->state == WR_SOURCE_CLOSED) {
+        return INT64_MAX;
+    }
+    if (!wr_source_has_room(source)) {
+        source->full_us = now_us; /* or it still is, after this */
+    }
+    wr_acks_flush(&source->acks, now_us, send_ack, &target);
+    return wr_acks_deadline_us(&source->acks);
 }
 
 void wr_source_forget(struct wr_source *source)
@@ -102,12 +172,9 @@ void wr_source_note_delivery(struct wr_source *source, int64_t now_us)
     source->failures = 0;
     source->heard_us = now_us;
     source->is_suspected = false;
-    if (!wr_source_has_room(source)) {
-        source->full_us = now_us;
-    }
 }
 
 bool wr_source_has_room(const struct wr_source *source)
 {
-    return wr_acks_open(&source->acks) < source->prefetch;
+    return wr_acks_open(&source->acks) < source->prefetch.now;
 }

@@ -14,6 +14,7 @@
 
 #include "engine/acks.h"
 #include "engine/lane.h"
+#include "engine/prefetch.h"
 #include "io/broker.h"
 #include "model/job.h"
 
@@ -24,11 +25,13 @@ enum wr_source_state {
 };
 
 struct wr_source {
-    char *name;       /* of the queue at the broker; also the consumer's tag */
+    char *name;       /* of the queue at the broker */
+    bool is_isolated; /* of one type, which has threads of its own */
     bool is_leftover; /* an earlier configuration's queue, which may be deleted once it is empty */
     bool is_absent;   /* such a one that the broker lacks: not taken from */
     uint16_t channel;
-    uint16_t prefetch;
+    struct wr_prefetch prefetch;
+    bool has_second_tag; /* which of its two consumer tags is in use: see wr_source_resize */
     struct wr_job_rules rules;
     struct wr_lane *
         *lanes; /* of the configured queue, sorted by type; shared with its other sources */
@@ -57,6 +60,21 @@ void wr_source_sort(struct wr_lane **lanes, size_t count);
  * closed the channel over it, and so the source is closed. */
 warren_status wr_source_open(struct wr_source *source, struct wr_broker *broker, uint32_t epoch,
                              int64_t now_us, warren_error *err);
+
+/** Sends the acknowledgements that have become possible; returns when more will be. */
+int64_t wr_source_flush(struct wr_source *source, struct wr_broker *broker, int64_t now_us);
+
+/** Tells the broker another prefetch: a second consumer with it takes the first one's place, and what
+ * that was sent stays open. Errors as wr_source_open; the channel's end is the caller's to note. */
+warren_status wr_source_resize(struct wr_source *source, struct wr_broker *broker,
+                               uint16_t prefetch, warren_error *err);
+
+/** Ends its consumer. */
+warren_status wr_source_cancel(const struct wr_source *source, struct wr_broker *broker,
+                               warren_error *err);
+
+/** Whether that is the tag of its consumer (and not of one that it has replaced). */
+bool wr_source_has_tag(const struct wr_source *source, const char *tag);
 
 /** Forgets its channel, which is gone: what it delivered is stale. */
 void wr_source_forget(struct wr_source *source);

@@ -59,16 +59,6 @@ struct wr_source *wr_subscription_source(const struct wr_subscription *sub, uint
     return is_ours ? &sub->options.sources[channel - 1] : NULL; /* numbered so by roster.c */
 }
 
-static struct wr_source *find_source(const struct wr_subscription *sub, const char *name)
-{
-    for (size_t i = 0; i < sub->options.source_count; i++) {
-        if (strcmp(sub->options.sources[i].name, name) == 0) {
-            return &sub->options.sources[i];
-        }
-    }
-    return NULL;
-}
-
 static void want_prepare(struct wr_subscription *sub, int64_t now_us)
 {
     if (!atomic_exchange(&sub->wants_prepare, true) && sub->prepare_due_us < now_us) {
@@ -100,8 +90,9 @@ static void stop_consuming(struct wr_subscription *sub, struct wr_source *source
 void wr_subscription_note_cancel(struct wr_subscription *sub, const struct wr_event *event,
                                  int64_t now_us)
 {
-    struct wr_source *source = find_source(sub, event->text);
-    if (!source || source->state != WR_SOURCE_CONSUMING) {
+    struct wr_source *source = wr_subscription_source(sub, event->channel);
+    if (!source || source->state != WR_SOURCE_CONSUMING ||
+        !wr_source_has_tag(source, event->text)) {
         return;
     }
     wr_log(WR_ERROR, "source.cancelled",
@@ -344,6 +335,26 @@ static void look_after(struct wr_subscription *sub, int64_t now_us)
     sub->look_due_us = next_us < most_us ? next_us : most_us;
 }
 
+/* --- prefetch --- */
+
+bool wr_subscription_resize(struct wr_subscription *sub, struct wr_source *source,
+                            uint16_t prefetch, int64_t now_us)
+{
+    warren_error err = { .status = WARREN_OK };
+    uint16_t before = source->prefetch.now;
+    warren_status rc = wr_source_resize(source, sub->connection.broker, prefetch, &err);
+    if (is_gone(rc)) {
+        wr_subscription_lose(sub, now_us, err.text);
+    } else if (rc) { /* the queue is gone, say: then its channel is */
+        lose_channel(sub, source, now_us);
+    } else {
+        wr_count(&sub->options.counters->prefetch_changes);
+        wr_log(WR_INFO, "prefetch.changed", "queue=%s from=%u to=%u run_us=%lld", source->name,
+               before, prefetch, (long long)(source->prefetch.run_ns / 1000));
+    }
+    return rc == WARREN_OK;
+}
+
 /* --- life --- */
 
 void wr_subscription_init(struct wr_subscription *sub,
@@ -433,8 +444,7 @@ bool wr_subscription_cancel(struct wr_subscription *sub, int64_t now_us)
         if (source->state != WR_SOURCE_CONSUMING) {
             continue;
         }
-        warren_status rc =
-            wr_broker_cancel(sub->connection.broker, source->channel, source->name, &err);
+        warren_status rc = wr_source_cancel(source, sub->connection.broker, &err);
         if (is_gone(rc)) {
             wr_subscription_lose(sub, now_us, err.text);
         } else if (rc) { /* the broker closed this channel meanwhile; what runs of others goes on */

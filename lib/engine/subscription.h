@@ -62,6 +62,11 @@ void wr_subscription_note_cancel(struct wr_subscription *sub, const struct wr_ev
 void wr_subscription_note_channel(struct wr_subscription *sub, const struct wr_event *event,
                                   int64_t now_us);
 
+/** Tells the broker another prefetch for a source that is consumed. False: its channel or the
+ * connection was lost over it. */
+bool wr_subscription_resize(struct wr_subscription *sub, struct wr_source *source,
+                            uint16_t prefetch, int64_t now_us);
+
 /** The source of a channel, NULL when it isn't one of ours. */
 struct wr_source *wr_subscription_source(const struct wr_subscription *sub, uint16_t channel);
 

@@ -68,6 +68,8 @@ void warren_stats(const warren *w, warren_stats_data *out)
                                 .connections = wr_counted(&counters->connections),
                                 .crashes = wr_counted(&counters->crashes),
                                 .interrupts = wr_counted(&counters->interrupts),
+                                .prefetch = (uint32_t)wr_counted(&counters->prefetch),
+                                .prefetch_changes = wr_counted(&counters->prefetch_changes),
                                 .cancels = wr_counted(&counters->cancels),
                                 .channel_losses = wr_counted(&counters->channel_losses),
                                 .silences = wr_counted(&counters->silences),

@@ -33,8 +33,8 @@ void story_open_queue(struct story *story, const char *options, const char *jobs
 {
     char text[4096];
     const char *const queues[] = { text, NULL };
-    (void)snprintf(text, sizeof text, "queue: { name = \"q\"; %s jobs = ( %s ); };\n", options,
-                   jobs);
+    (void)snprintf(text, sizeof text, "queue: { name = \"q\"; %s %s jobs = ( %s ); };\n",
+                   strstr(options, "prefetch") ? "" : "prefetch = 10;", options, jobs);
     story_open(story, "", queues);
 }
 

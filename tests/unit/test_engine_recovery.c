@@ -10,10 +10,11 @@
 
 static struct story story;
 
-static const char *const two_queues[] = {
-    "queue: { name = \"first\"; retry: { jitter = 0.0; }; jobs = ({ type = \"a\"; }); };",
-    "queue: { name = \"second\"; retry: { jitter = 0.0; }; jobs = ({ type = \"b\"; }); };", NULL
-};
+static const char *const two_queues[] = { "queue: { name = \"first\"; prefetch = 10; retry: { "
+                                          "jitter = 0.0; }; jobs = ({ type = \"a\"; }); };",
+                                          "queue: { name = \"second\"; prefetch = 10; retry: { "
+                                          "jitter = 0.0; }; jobs = ({ type = \"b\"; }); };",
+                                          NULL };
 
 static void open_two(void)
 {

@@ -35,6 +35,7 @@ static int shared_now;
 static int shared_most;
 static bool gate_is_open;
 static int at_gate;
+static atomic_bool only_marked; /* jobs without a tag pass the gate though it is closed */
 
 static void note_most(atomic_int *most, int now)
 {
@@ -67,7 +68,9 @@ static void run(void *user, struct warren_job *job)
     (void)user;
     note_most(&bench->most, atomic_fetch_add(&bench->running, 1) + 1);
     enter_shared(is_shared ? 1 : 0);
-    pass_gate();
+    if (job->tag || !atomic_load(&only_marked)) {
+        pass_gate();
+    }
     enter_shared(is_shared ? -1 : 0);
     (void)atomic_fetch_sub(&bench->running, 1);
     (void)atomic_fetch_add(&bench->ran, 1);
@@ -84,6 +87,7 @@ static void begin(int threads, int shared_limit, bool open)
                                        .run = run };
     total_ran = shared_now = shared_most = at_gate = 0;
     gate_is_open = open;
+    atomic_store(&only_marked, false);
     memset(benches, 0, sizeof benches);
     CU_ASSERT_EQUAL_FATAL(wr_pool_new(&pool, &options, NULL), WARREN_OK);
 }
@@ -245,6 +249,56 @@ static void take_back_finds_every_job_that_has_not_started(void)
     CU_ASSERT(wr_pool_stop(pool, -1));
 }
 
+/* A lane whose jobs are known to take next to nothing, and then one that doesn't end, with `behind`
+ * others of its type behind it: they are in one hand. */
+static void fill_a_hand(int threads, int concurrency, int behind)
+{
+    begin(threads, threads, true);
+    make_lane(0, concurrency, false);
+    for (int i = 1; i <= 50; i++) {
+        push(0, 20);
+        CU_ASSERT(wait_for(&total_ran, i * 20));
+    }
+    CU_ASSERT(wr_lane_run_ns(&benches[0].lane) > 0);
+    atomic_store(&benches[0].lane.run_ns, 1000);
+    total_ran = 0;
+    gate_is_open = false;
+    atomic_store(&only_marked, true);
+    struct wr_list jobs = { 0 };
+    struct warren_job *stuck = make_job(0);
+    stuck->tag = 1;
+    wr_list_push(&jobs, &stuck->link);
+    for (int i = 0; i < behind; i++) {
+        wr_list_push(&jobs, &make_job(0)->link);
+    }
+    wr_pool_push(pool, &jobs);
+    CU_ASSERT(wait_for(&at_gate, 1));
+}
+
+static void a_job_that_hangs_holds_up_nobody_behind_it(void)
+{
+    fill_a_hand(3, 3, 30);
+    wr_pool_rouse(pool);
+    CU_ASSERT(wait_for(&total_ran, 30));
+    CU_ASSERT_EQUAL(wr_pool_counts(pool).running, 1);
+    open_gate();
+    CU_ASSERT(wr_pool_stop(pool, -1));
+}
+
+static void what_stands_behind_a_job_that_hangs_can_be_taken_back(void)
+{
+    fill_a_hand(2, 1, 30); /* at its limit: nobody may steal */
+    wr_pool_rouse(pool);
+    struct wr_list back = wr_pool_take_back(pool);
+    CU_ASSERT_EQUAL(back.length, 30);
+    open_gate();
+    CU_ASSERT(wait_for(&total_ran, 1));
+    wr_pool_push(pool, &back);
+    CU_ASSERT(wait_for(&total_ran, 31));
+    CU_ASSERT_EQUAL(benches[0].most, 1);
+    CU_ASSERT(wr_pool_stop(pool, -1));
+}
+
 static void a_stop_with_a_running_handler_says_so_and_frees_nothing(void)
 {
     begin(3, 3, false);
@@ -332,6 +386,8 @@ int main(void)
     CU_ADD_TEST(suite, isolated_types_find_their_threads_free_in_any_flood);
     CU_ADD_TEST(suite, types_take_turns);
     CU_ADD_TEST(suite, take_back_finds_every_job_that_has_not_started);
+    CU_ADD_TEST(suite, a_job_that_hangs_holds_up_nobody_behind_it);
+    CU_ADD_TEST(suite, what_stands_behind_a_job_that_hangs_can_be_taken_back);
     CU_ADD_TEST(suite, a_stop_with_a_running_handler_says_so_and_frees_nothing);
     CU_ADD_TEST(suite, a_stop_of_idle_threads_needs_no_time);
     CU_ADD_TEST(suite, a_stop_starts_no_waiting_job);

@@ -39,9 +39,10 @@ static void start(size_t source_count)
     wr_watch_init(&watch, "tested");
     losses = 0;
     for (size_t i = 0; i < SOURCES; i++) {
-        sources[i] = (struct wr_source){
-            .name = names[i], .channel = (uint16_t)(i + 1), .prefetch = 10, .rules.settings = &whole
-        };
+        sources[i] = (struct wr_source){ .name = names[i],
+                                         .channel = (uint16_t)(i + 1),
+                                         .prefetch.now = 10,
+                                         .rules.settings = &whole };
     }
     struct wr_subscription_options options = {
         .broker = { .settings = &settings, .name = "test", .watch = &watch },

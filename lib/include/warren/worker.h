@@ -56,7 +56,9 @@ typedef struct warren_stats_data {
     uint64_t silences;            /**< consumers that the broker had forgotten */
     uint64_t
         late; /**< jobs that came home 20 s or more after they were due, though this worker stood ready */
-    bool blocked; /**< the broker takes no publishes now (an alarm) */
+    bool blocked;      /**< the broker takes no publishes now (an alarm) */
+    uint32_t prefetch; /**< jobs that the broker may hand over ahead now, all queues together */
+    uint64_t prefetch_changes; /**< times an automatic prefetch was changed */
 } warren_stats_data;
 
 /**
