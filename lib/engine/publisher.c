@@ -20,6 +20,7 @@
 
 enum { CHANNEL = 1, CHANNEL_TRIES = 3 };
 enum { STEP_MOST_US = 1000000, FULL_LOOK_US = 20000, STOP_GRACE_US = 300000 };
+enum { BURST_LEAST = 4, NAP_US = 200 };
 enum { DOUBT_EVERY_US = 1000000, NACKS_MOST = 8 };
 enum { ACCESS_REFUSED = 403, NOT_FOUND = 404, PRECONDITION_FAILED = 406 }; /* AMQP's reply codes */
 
@@ -37,6 +38,7 @@ struct wr_publisher {
     int64_t doubt_us;      /* when confirms are next looked after */
     int64_t asked_us;      /* when the broker last answered a question about late ones */
     int nacks;             /* in a row */
+    int sent;              /* in this round */
     struct wr_outbox outbox;
     /* Under the end lock. */
     pthread_mutex_t end_lock;
@@ -159,12 +161,29 @@ static bool send_one(struct wr_publisher *publisher, struct wr_request *request,
     return rc == WARREN_OK;
 }
 
+/* Several at once share their packets: the broker is woken once. */
+static void cork(struct wr_publisher *publisher, bool holds_back)
+{
+    if (publisher->connection.broker) {
+        wr_broker_cork(publisher->connection.broker, holds_back);
+    }
+}
+
 static void send_waiting(struct wr_publisher *publisher, int64_t now_us)
 {
     bool goes_on = true;
+    bool are_several = publisher->outbox.waiting.length > 1;
+    if (are_several) {
+        cork(publisher, true);
+    }
+    publisher->sent = 0;
     while (goes_on && publisher->outbox.waiting.first && may_send(publisher, now_us)) {
         struct wr_request *request = wr_outbox_next(&publisher->outbox);
         goes_on = request && send_one(publisher, request, now_us);
+        publisher->sent += goes_on ? 1 : 0;
+    }
+    if (are_several) {
+        cork(publisher, false);
     }
 }
 
@@ -313,12 +332,22 @@ static bool may_end(struct wr_publisher *publisher)
     return publisher->stops && (!is_open || publisher->gives_up);
 }
 
+/* To be woken by each request would cost more than it: where many come, the thread looks by itself. */
+static void wait(struct wr_publisher *publisher, int64_t until_us)
+{
+    if (publisher->sent >= BURST_LEAST) {
+        wr_connection_nap(&publisher->connection, NAP_US);
+    } else {
+        wr_connection_wait(&publisher->connection, &publisher->mailbox, until_us);
+    }
+}
+
 static void *loop(void *user)
 {
     struct wr_publisher *publisher = user;
     int64_t until_us = 0;
     while (!may_end(publisher)) {
-        wr_connection_wait(&publisher->connection, &publisher->mailbox, until_us);
+        wait(publisher, until_us);
         until_us = wr_publisher_step(publisher, wr_clock_mono_us(publisher->options.clock));
     }
     WR_SCOPED_LOCK(&publisher->end_lock);

@@ -16,6 +16,7 @@ struct warren_batch {
     pthread_mutex_t lock;
     pthread_cond_t has_room;
     size_t open;        /* under lock */
+    size_t wakes_at;    /* under lock: who waits goes on when so few are open */
     size_t confirmed;   /* under lock */
     warren_error error; /* under lock: the first that wasn't told yet */
 };
@@ -45,13 +46,16 @@ static void batch_confirmed(void *user, warren_status status, const warren_error
     if (status && !batch->error.status) {
         batch->error = *error;
     }
-    (void)pthread_cond_broadcast(&batch->has_room);
+    if (batch->open <= batch->wakes_at) {
+        (void)pthread_cond_broadcast(&batch->has_room);
+    }
 }
 
 /* Waits until fewer than `most` are open; tells the first error that wasn't told. */
 static warren_status wait_for_batch(warren_batch *batch, size_t most, warren_error *err)
 {
     WR_SCOPED_LOCK(&batch->lock);
+    batch->wakes_at = most - (most + 3) / 4; /* for some at a time */
     while (batch->open >= most) {
         wr_front_publisher_wait(batch->publisher, &batch->has_room, &batch->lock, -1);
     }

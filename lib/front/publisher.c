@@ -30,7 +30,9 @@ struct warren_publisher {
     void *pump_user;
     pthread_mutex_t lock;
     pthread_cond_t has_room;
-    size_t open; /* under lock: unconfirmed asynchronous messages */
+    /* Under lock. */
+    size_t open;  /* unconfirmed asynchronous messages */
+    bool is_full; /* the window was full, and isn't a quarter empty yet */
 };
 
 /* One asynchronous message. */
@@ -75,6 +77,18 @@ static int64_t deadline_us(const warren_publisher *publisher)
 
 /* --- asynchronous --- */
 
+/* Callers who wait are woken for a quarter of the window at a time, not for each confirm. */
+static void release_room(warren_publisher *publisher)
+{
+    size_t most = wr_front_publisher_window(publisher);
+    WR_SCOPED_LOCK(&publisher->lock);
+    publisher->open--;
+    if (publisher->is_full && publisher->open <= most - (most + 3) / 4) {
+        publisher->is_full = false;
+        (void)pthread_cond_broadcast(&publisher->has_room);
+    }
+}
+
 static void confirmed(struct wr_request *request, warren_status status, const warren_error *error)
 {
     struct errand *errand = WR_OF(request, struct errand, request);
@@ -84,27 +98,20 @@ static void confirmed(struct wr_request *request, warren_status status, const wa
     }
     wr_parcel_done(&errand->request.parcel);
     free(errand);
-    WR_SCOPED_LOCK(&publisher->lock);
-    publisher->open--;
-    (void)pthread_cond_broadcast(&publisher->has_room);
+    release_room(publisher);
 }
 
-/* Waits while `most` messages are unconfirmed. The engine ends each at its deadline, so this ends
+/* Waits while a window of messages is unconfirmed. The engine ends each at its deadline, so this ends
  * too. */
-static void wait_for_room(warren_publisher *publisher, size_t most)
+static void wait_for_room(warren_publisher *publisher)
 {
+    size_t most = wr_front_publisher_window(publisher);
     WR_SCOPED_LOCK(&publisher->lock);
-    while (publisher->open >= most) {
+    while (publisher->is_full) {
         wr_front_publisher_wait(publisher, &publisher->has_room, &publisher->lock, -1);
     }
     publisher->open++;
-}
-
-static void release_room(warren_publisher *publisher)
-{
-    WR_SCOPED_LOCK(&publisher->lock);
-    publisher->open--;
-    (void)pthread_cond_broadcast(&publisher->has_room);
+    publisher->is_full = publisher->open >= most;
 }
 
 warren_status warren_publish_async(warren_publisher *publisher, const warren_message *message,
@@ -114,7 +121,7 @@ warren_status warren_publish_async(warren_publisher *publisher, const warren_mes
     if (!errand) {
         return wr_no_memory(err);
     }
-    wait_for_room(publisher, (size_t)publisher->settings->publish_window);
+    wait_for_room(publisher);
     warren_status rc = compose(publisher, &errand->request.parcel, message, err);
     if (rc) {
         release_room(publisher);

@@ -198,6 +198,10 @@ warren_status wr_broker_publish(struct wr_broker *broker, uint16_t channel,
 /** Whether the socket takes data now, so that a publish would not wait. */
 bool wr_broker_has_room(const struct wr_broker *broker);
 
+/** Between the two calls what is sent may be held back (for 0.2 s at most), so that many messages share
+ * a packet. */
+void wr_broker_cork(struct wr_broker *broker, bool holds_back);
+
 /* --- for broker kinds --- */
 
 /** The calls of one kind of broker; each as the function above of the same name says. A kind embeds
@@ -210,6 +214,7 @@ struct wr_broker_calls {
     void (*next)(struct wr_broker *, struct wr_event *);
     bool (*has_more)(const struct wr_broker *);
     bool (*has_room)(const struct wr_broker *);
+    void (*cork)(struct wr_broker *, bool);
     warren_status (*channel_open)(struct wr_broker *, uint16_t, bool, warren_error *);
     warren_status (*channel_close)(struct wr_broker *, uint16_t, warren_error *);
     warren_status (*declare)(struct wr_broker *, uint16_t, const struct wr_item *, enum wr_declare,

@@ -156,6 +156,7 @@ static const struct wr_broker_calls calls = {
     .next = next,
     .has_more = has_more,
     .has_room = wr_amqp_has_room,
+    .cork = wr_amqp_cork,
     .channel_open = wr_amqp_channel_open,
     .channel_close = wr_amqp_channel_close,
     .declare = wr_amqp_declare,

@@ -208,6 +208,9 @@ void wr_amqp_be_patient(struct wr_amqp *amqp);
 /** Notices that another thread cut the connection. */
 void wr_amqp_check_cut(struct wr_amqp *amqp);
 
+/** TCP_CORK. */
+void wr_amqp_cork(struct wr_broker *broker, bool holds_back);
+
 /** Whether the next message can be sent without such a wait. */
 bool wr_amqp_has_room(const struct wr_broker *broker);
 

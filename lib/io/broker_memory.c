@@ -120,6 +120,12 @@ static bool has_more(const struct wr_broker *broker)
     return session->inbox.notes.first || (session->end.code && !session->end_was_told);
 }
 
+static void cork(struct wr_broker *broker, bool holds_back)
+{
+    (void)broker;
+    (void)holds_back;
+}
+
 static bool has_room(const struct wr_broker *broker)
 {
     (void)broker; /* memory takes what comes */
@@ -358,6 +364,7 @@ static const struct wr_broker_calls calls = {
     .next = next,
     .has_more = has_more,
     .has_room = has_room,
+    .cork = cork,
     .channel_open = channel_open,
     .channel_close = channel_close,
     .declare = declare,
