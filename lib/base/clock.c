@@ -30,6 +30,12 @@ int64_t wr_clock_wall_ms(const struct wr_clock *clock)
                  : read_us(CLOCK_REALTIME) / WR_US_PER_MS;
 }
 
+void wr_clock_pass_us(int64_t us)
+{
+    const struct timespec time = { .tv_nsec = us * 1000 };
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL); /* a signal may end it: no harm */
+}
+
 void wr_clock_advance(struct wr_clock *clock, int64_t by_us)
 {
     atomic_fetch_add(&clock->now_us, by_us);

@@ -21,9 +21,12 @@
 #include "base/thread.h"
 #include "engine/lateness.h"
 #include "engine/subscription.h"
+#include "engine/tide.h"
 
 enum { EVENTS_A_ROUND = 2048, STEP_MOST_US = 1000000, WATCH_EVERY_US = 1000000 };
 enum { ADAPT_EVERY_US = 20000 };
+enum { BATCH_MOST = 64 };
+enum { FLOOD_NAP_US = 400 };
 enum { NAP_US = 500 };           /* how long settled jobs may gather */
 enum { STOP_GRACE_US = 300000 }; /* for a thread to end before its connection is cut */
 
@@ -39,7 +42,9 @@ struct wr_consumer {
     struct wr_subscription sub;
     struct wr_lateness lateness;
     bool is_draining;
-    bool has_moved;       /* in this round something came or went */
+    bool has_moved; /* in this round something came or went */
+    struct wr_tide tide;
+    int64_t wall_ms;      /* at the beginning of this round */
     size_t out;           /* jobs that are not home */
     struct wr_list batch; /* jobs of this round */
     int64_t next_watch_us;
@@ -83,7 +88,7 @@ static void forget_unstarted(void *user)
             wr_list_push(&kept, link);
         }
     }
-    wr_pool_push(consumer->pool, &kept);
+    (void)wr_pool_push(consumer->pool, &kept);
 }
 
 /* --- deliveries --- */
@@ -110,7 +115,7 @@ static void find_lane(const struct wr_source *source, struct warren_job *job)
 static void take_delivery(struct wr_consumer *consumer, struct wr_source *source,
                           struct wr_delivery *delivery, int64_t now_us)
 {
-    int64_t wall_ms = wr_clock_wall_ms(consumer->options.clock);
+    int64_t wall_ms = consumer->wall_ms;
     struct warren_job *job = wr_job_decode(&delivery->message, &source->rules, wall_ms);
     if (!job) {
         give_back(consumer, source, delivery->tag, true);
@@ -194,8 +199,18 @@ static void handle(struct wr_consumer *consumer, struct wr_event *event, int64_t
     }
 }
 
+static void hand_over(struct wr_consumer *consumer)
+{
+    if (consumer->batch.first) {
+        consumer->has_moved = true;
+        size_t count = consumer->batch.length;
+        wr_tide_note(&consumer->tide, count, wr_pool_push(consumer->pool, &consumer->batch));
+    }
+}
+
 static void take_events(struct wr_consumer *consumer, int64_t now_us)
 {
+    consumer->wall_ms = wr_clock_wall_ms(consumer->options.clock);
     for (int i = 0; i < EVENTS_A_ROUND && consumer->sub.connection.broker; i++) {
         struct wr_event event;
         wr_broker_next(consumer->sub.connection.broker, &event);
@@ -203,13 +218,13 @@ static void take_events(struct wr_consumer *consumer, int64_t now_us)
             break;
         }
         handle(consumer, &event, now_us);
+        if (consumer->batch.length >= BATCH_MOST) { /* the first needn't wait for the last */
+            hand_over(consumer);
+        }
     }
     atomic_store_explicit(&consumer->options.counters->in_flight, consumer->out,
                           memory_order_relaxed);
-    if (consumer->batch.first) {
-        consumer->has_moved = true;
-        wr_pool_push(consumer->pool, &consumer->batch);
-    }
+    hand_over(consumer);
 }
 
 /* --- settling --- */
@@ -278,7 +293,7 @@ static void give_back_beyond(struct wr_consumer *consumer, const struct wr_sourc
             take_home(consumer, job, now_us);
         }
     }
-    wr_pool_push(consumer->pool, &kept);
+    (void)wr_pool_push(consumer->pool, &kept);
 }
 
 static void adapt_source(struct wr_consumer *consumer, struct wr_source *source, int64_t now_us)
@@ -352,6 +367,7 @@ static int64_t step(struct wr_consumer *consumer, int64_t now_us)
     if (now_us >= consumer->next_adapt_us && !consumer->is_draining) {
         adapt(consumer, now_us);
     }
+    wr_tide_turn(&consumer->tide, now_us);
     int64_t next_us = flush_acks(consumer, now_us);
     if (consumer->is_draining && consumer->out == 0) {
         note_drained(consumer);
@@ -374,6 +390,10 @@ int64_t wr_consumer_step(struct wr_consumer *consumer, int64_t now_us)
  * earnest, and the next job that is done wakes it at once. */
 static void wait(struct wr_consumer *consumer, int64_t until_us)
 {
+    if (consumer->tide.is_flood && !consumer->is_draining) {
+        wr_clock_pass_us(FLOOD_NAP_US);
+        return;
+    }
     if (consumer->has_moved && consumer->out) {
         wr_connection_nap(&consumer->sub.connection, NAP_US);
         return;

@@ -23,7 +23,7 @@
 #include "engine/hand.h"
 #include "engine/overtime.h"
 
-enum { LANE_LOG_EVERY_US = 10 * WR_US_PER_S, QUANTUM_NS = 100000, NS_PER_US = 1000 };
+enum { LANE_LOG_EVERY_US = 10 * WR_US_PER_S, QUANTUM_NS = 200000, NS_PER_US = 1000 };
 
 struct worker {
     struct wr_pool *pool;
@@ -350,10 +350,10 @@ static void wake(struct wr_pool *pool, int64_t count)
     }
 }
 
-void wr_pool_push(struct wr_pool *pool, struct wr_list *jobs)
+int64_t wr_pool_push(struct wr_pool *pool, struct wr_list *jobs)
 {
     if (!jobs->first) {
-        return;
+        return 0;
     }
     WR_SCOPED_LOCK(&pool->lock);
     int64_t work_ns = 0;
@@ -365,6 +365,7 @@ void wr_pool_push(struct wr_pool *pool, struct wr_list *jobs)
         list_lane(pool, lane);
     }
     wake(pool, count_needed(pool, work_ns));
+    return work_ns;
 }
 
 int wr_pool_slots(struct wr_pool *pool, struct wr_lane *const *lanes, size_t count)

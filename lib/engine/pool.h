@@ -40,8 +40,9 @@ struct wr_pool_counts {
 warren_status wr_pool_new(struct wr_pool **out, const struct wr_pool_options *options,
                           warren_error *err);
 
-/** Hands jobs over, each to its `lane`; the list is empty afterwards. Takes. */
-void wr_pool_push(struct wr_pool *pool, struct wr_list *jobs);
+/** Hands jobs over, each to its `lane`; the list is empty afterwards. Takes. Returns for how many
+ * nanoseconds they should keep one thread busy, as far as that is known. */
+int64_t wr_pool_push(struct wr_pool *pool, struct wr_list *jobs);
 
 /** Wakes sleeping threads if there is something for them after all: a job took longer than those of its
  * type before it, and others stand behind it. To be called when nothing has come home for a moment. */

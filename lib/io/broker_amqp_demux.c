@@ -392,10 +392,19 @@ static bool read_failed(struct wr_amqp *amqp, int status, const amqp_frame_t *fr
     return amqp->is_stuck;
 }
 
+/* All that one look at the socket brought is used up. Another look would mostly cost two system calls
+ * to learn that there is no more; if there is, the owner's poll says so at once. TLS may hold bytes
+ * that no poll shows. */
+static bool is_used_up(const struct wr_amqp *amqp)
+{
+    return amqp->has_heard && !amqp->is_thorough && !amqp->is_tls &&
+           !amqp_data_in_buffer(amqp->connection) && !amqp_frames_enqueued(amqp->connection);
+}
+
 bool wr_amqp_read(struct wr_amqp *amqp, struct wr_event *out)
 {
     *out = (struct wr_event){ .kind = WR_EVENT_NONE };
-    if (amqp->is_dead) {
+    if (amqp->is_dead || is_used_up(amqp)) {
         return false;
     }
     if (amqp->is_stuck) {
@@ -431,6 +440,7 @@ void wr_amqp_note_time(struct wr_amqp *amqp)
 void wr_amqp_drain(struct wr_amqp *amqp)
 {
     struct wr_event event;
+    amqp->is_thorough = true;
     while (wr_amqp_read(amqp, &event)) {
         if (event.kind == WR_EVENT_NONE) {
             continue;
@@ -439,10 +449,11 @@ void wr_amqp_drain(struct wr_amqp *amqp)
         if (!waiting) {
             wr_delivery_free(event.delivery);
             wr_amqp_die(amqp, 0, "out of memory for an event");
-            return;
+            break;
         }
         waiting->event = event;
         wr_list_push(&amqp->events, &waiting->link);
     }
+    amqp->is_thorough = false;
     wr_amqp_note_time(amqp);
 }

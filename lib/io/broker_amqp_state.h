@@ -87,6 +87,7 @@ struct wr_amqp {
     bool has_heard;   /* a frame came since then */
     size_t unchecked; /* bytes sent since the socket was last seen to take some */
     bool is_drained;  /* the last read found nothing */
+    bool is_thorough; /* reading until the socket has nothing, not only what one look brought */
     bool is_blocked;  /* the owner was told so */
     bool is_told;     /* WR_EVENT_CLOSED was given */
     bool is_broken;   /* no goodbye any more: the stream is unusable */

@@ -123,20 +123,15 @@ static struct wr_slice find_type(const struct warren_job *job, const struct wr_j
     return wr_slice_of(rules->queue->default_type);
 }
 
-static bool set_id(struct warren_job *job, int64_t wall_ms)
+static void set_id(struct warren_job *job, int64_t wall_ms)
 {
     if ((job->message->present & WR_MESSAGE_ID) && job->message->message_id.size) {
         job->id = job->message->message_id;
-        return true;
-    }
-    job->made_id = malloc(WR_UUID_SIZE);
-    if (!job->made_id) {
-        return false;
+        return;
     }
     uint64_t random[2] = { wr_random(), wr_random() };
     wr_uuid_write(job->made_id, wall_ms, random);
     job->id = wr_slice_of(job->made_id);
-    return true;
 }
 
 struct warren_job *wr_job_decode(struct wr_message *message, const struct wr_job_rules *rules,
@@ -151,10 +146,7 @@ struct warren_job *wr_job_decode(struct wr_message *message, const struct wr_job
     job->received_wall_ms = wall_ms;
     job->delay_ms = -1;
     atomic_init(&job->open_publishes, 1);
-    if (!set_id(job, wall_ms)) {
-        free(job);
-        return NULL;
-    }
+    set_id(job, wall_ms);
     if (message->body.size > (size_t)rules->settings->body_most) { /* it had to be read: broker.h */
         wr_job_condemn(job, "body_too_large", "%zu bytes of body, at most %lld are taken",
                        message->body.size, (long long)rules->settings->body_most);
@@ -181,7 +173,6 @@ void wr_job_free(struct warren_job *job)
         free(WR_OF(link, struct kept_string, link));
     }
     wr_json_free(job->json);
-    free(job->made_id);
     free(job->text);
     free(job);
 }
@@ -223,7 +214,8 @@ static const char *string_of(const struct warren_job *job, enum wr_property bit,
 
 const char *warren_job_id(const warren_job *job)
 {
-    return job->made_id ? job->made_id : wr_job_keep((struct warren_job *)(uintptr_t)job, job->id);
+    return job->made_id[0] ? job->made_id
+                           : wr_job_keep((struct warren_job *)(uintptr_t)job, job->id);
 }
 
 const char *warren_job_type(const warren_job *job)

@@ -15,6 +15,7 @@
 #include "model/header.h"
 #include "model/message.h"
 #include "model/settings.h"
+#include "model/uuid.h"
 #include "warren/job.h"
 
 /** How a job leaves: what the consumer does with its delivery. */
@@ -50,7 +51,7 @@ struct warren_job {
     struct wr_bookkeeping books; /* as the message said */
     struct wr_slice type;
     struct wr_slice id;
-    char *made_id; /* owned: the id when the message had none */
+    char made_id[WR_UUID_SIZE]; /* the id when the message had none; else "" */
     int64_t received_wall_ms;
 
     /* The run. */

@@ -60,7 +60,7 @@ static void write_text(char *out, size_t size, struct wr_slice text)
 void wr_job_key_make(struct wr_job_key *out, const struct warren_job *job)
 {
     write_text(out->queue, sizeof out->queue, wr_slice_of(job->queue->name));
-    if (!job->made_id) {
+    if (!job->made_id[0]) {
         write_text(out->id, sizeof out->id, job->id);
         return;
     }

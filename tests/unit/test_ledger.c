@@ -213,10 +213,10 @@ static void a_message_without_an_id_is_known_by_its_type_and_body(void)
     struct wr_message message = { .body = wr_slice_of("the very same poison") };
     struct warren_job first = state_job("made for this delivery");
     first.message = &message;
-    first.made_id = (char *)(uintptr_t) "made for this delivery";
+    (void)strcpy(first.made_id, "made for this delivery");
     first.type = wr_slice_of("t");
     struct warren_job again = first;
-    again.made_id = (char *)(uintptr_t) "made for the next one";
+    (void)strcpy(again.made_id, "made for the next one");
     again.id = wr_slice_of(again.made_id);
     struct wr_job_key a = key_of(&first);
     struct wr_job_key b = key_of(&again);

@@ -119,7 +119,7 @@ static void push(int number, int count)
     for (int i = 0; i < count; i++) {
         wr_list_push(&jobs, &make_job(number)->link);
     }
-    wr_pool_push(pool, &jobs);
+    (void)wr_pool_push(pool, &jobs);
 }
 
 static bool wait_for(const int *what, int least)
@@ -244,7 +244,7 @@ static void take_back_finds_every_job_that_has_not_started(void)
     CU_ASSERT_EQUAL(wr_pool_counts(pool).waiting, 0);
     open_gate();
     CU_ASSERT(wait_for(&total_ran, 2));
-    wr_pool_push(pool, &back); /* and the lanes still work */
+    (void)wr_pool_push(pool, &back); /* and the lanes still work */
     CU_ASSERT(wait_for(&total_ran, 9));
     CU_ASSERT(wr_pool_stop(pool, -1));
 }
@@ -271,7 +271,7 @@ static void fill_a_hand(int threads, int concurrency, int behind)
     for (int i = 0; i < behind; i++) {
         wr_list_push(&jobs, &make_job(0)->link);
     }
-    wr_pool_push(pool, &jobs);
+    (void)wr_pool_push(pool, &jobs);
     CU_ASSERT(wait_for(&at_gate, 1));
 }
 
@@ -293,7 +293,7 @@ static void what_stands_behind_a_job_that_hangs_can_be_taken_back(void)
     CU_ASSERT_EQUAL(back.length, 30);
     open_gate();
     CU_ASSERT(wait_for(&total_ran, 1));
-    wr_pool_push(pool, &back);
+    (void)wr_pool_push(pool, &back);
     CU_ASSERT(wait_for(&total_ran, 31));
     CU_ASSERT_EQUAL(benches[0].most, 1);
     CU_ASSERT(wr_pool_stop(pool, -1));
