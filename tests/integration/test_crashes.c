@@ -279,7 +279,7 @@ static void what_outlives_a_drain_is_an_interrupt(const char *kind)
 
 static void a_second_signal_interrupts_too(const char *kind)
 {
-    char *config = configure(kind, "twice", "", "", 1);
+    char *config = configure(kind, "twice", "", "prefetch = 10;", 1);
     publish(config, "hangs", "{\"do\":\"hang\",\"once\":true}");
     publish(config, "never", "{\"do\":\"hang\",\"once\":true}");
     struct worker worker = start_worker(config);
