@@ -117,7 +117,7 @@ static void end_hand(struct wr_pool *pool, struct worker *worker)
 /* A job out of another's hand, which is taking longer than it should. */
 static bool steal(struct wr_pool *pool, struct worker *worker)
 {
-    for (int i = 0; i < pool->worker_count; i++) {
+    for (int i = 0; i < pool->options.threads; i++) { /* also those that are being started */
         struct wr_lane *lane = pool->workers[i].lane;
         bool may_start =
             lane && lane->running < lane->settings->concurrency &&
@@ -386,9 +386,14 @@ void wr_pool_rouse(struct wr_pool *pool)
 {
     WR_SCOPED_LOCK(&pool->lock);
     bool has_work = has_runnable(pool);
-    for (int i = 0; i < pool->worker_count && !has_work; i++) {
-        has_work = wr_hand_has_more(&pool->workers[i].hand);
+    for (int i = 0; i < pool->worker_count; i++) {
+        has_work = has_work || wr_hand_has_more(&pool->workers[i].hand);
+        pool->workers[i].is_quick = false; /* nothing has come home: nobody is soon back for sure */
     }
+    for (struct worker *at = pool->stepped; at; at = at->outer) {
+        at->is_quick = false;
+    }
+    pool->quick = 0;
     wake(pool, has_work ? pool->sleeping : 0);
 }
 

@@ -164,9 +164,8 @@ static const struct wr_option options[] = {
       "it; raw: bodies are not looked at.",
       false, IN_QUEUE(json_raw) },
     { "queue.prefetch", WR_OPTION_INT, "auto", "1", "65535", "auto",
-      "How many jobs the broker hands over ahead. auto: follows the concurrency and how fast the "
-      "jobs "
-      "are.",
+      "How many jobs the broker hands over ahead. auto: as many as take some 20 ms, none of long "
+      "ones.",
       false, IN_QUEUE(prefetch) },
     { "queue.max_crashes", WR_OPTION_INT, "5", "1", "1000", NULL,
       "A job whose runs have ended this often with their process goes to the dead queue "
