@@ -243,6 +243,13 @@ static void sleep_until_work(struct wr_pool *pool, struct wr_lane *last)
     pool->sleeping--;
 }
 
+static void wake(struct wr_pool *pool, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        (void)pthread_cond_signal(&pool->work);
+    }
+}
+
 static void *work(void *user)
 {
     struct worker *worker = user;
@@ -257,10 +264,9 @@ static void *work(void *user)
             continue;
         }
         last = worker->lane;
-        if (pool->sleeping && is_much(pool)) { /* finishing made room for more than one */
-            (void)pthread_cond_signal(&pool->work);
-        }
+        bool wakes = pool->sleeping && is_much(pool); /* finishing made room for more than one */
         (void)pthread_mutex_unlock(&pool->lock);
+        wake(pool, wakes ? 1 : 0);
         run_hand(pool, worker);
         (void)pthread_mutex_lock(&pool->lock);
         end_hand(pool, worker);
@@ -343,28 +349,25 @@ static int64_t count_needed(const struct wr_pool *pool, int64_t work_ns)
     return needed < pool->sleeping ? needed : pool->sleeping;
 }
 
-static void wake(struct wr_pool *pool, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) {
-        (void)pthread_cond_signal(&pool->work);
-    }
-}
-
 int64_t wr_pool_push(struct wr_pool *pool, struct wr_list *jobs)
 {
     if (!jobs->first) {
         return 0;
     }
-    WR_SCOPED_LOCK(&pool->lock);
     int64_t work_ns = 0;
-    for (struct wr_link *link; (link = wr_list_take(jobs));) {
-        struct wr_lane *lane = WR_OF(link, struct warren_job, link)->lane;
-        wr_list_push(&lane->waiting, link);
-        pool->waiting++;
-        work_ns += expected_ns(lane);
-        list_lane(pool, lane);
+    int64_t needed;
+    {
+        WR_SCOPED_LOCK(&pool->lock);
+        for (struct wr_link *link; (link = wr_list_take(jobs));) {
+            struct wr_lane *lane = WR_OF(link, struct warren_job, link)->lane;
+            wr_list_push(&lane->waiting, link);
+            pool->waiting++;
+            work_ns += expected_ns(lane);
+            list_lane(pool, lane);
+        }
+        needed = count_needed(pool, work_ns);
     }
-    wake(pool, count_needed(pool, work_ns));
+    wake(pool, needed); /* without the lock, or who wakes would wait for it first */
     return work_ns;
 }
 

@@ -164,7 +164,7 @@ warren_status warren_topology_management(warren_topology *topology, warren_manag
                                          warren_error *err)
 {
     const char *url = topology->settings->broker.management_url;
-    if (strncmp(topology->settings->broker.url, "memory:", 7) == 0) {
+    if (wr_broker_is_local(&topology->settings->broker)) {
         *out = (warren_management){ .url = url };
         return WARREN_OK;
     }
