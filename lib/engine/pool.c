@@ -150,15 +150,15 @@ static bool take(struct wr_pool *pool, struct worker *worker)
     return true;
 }
 
-/* What one run took goes in by a quarter. A single long one counts little: its thread may just have
- * been put off its processor. */
+/* What one run took goes in by a quarter. A single longer one counts little, since its thread may just
+ * have been put off its processor; but nobody is for SURE_NS. */
 static void note_runs(struct wr_lane *lane, int64_t took_us, int64_t runs)
 {
-    enum { OUTLIER_NS = 20000 };
+    enum { OUTLIER_NS = 20000, SURE_NS = 20000000 };
     int64_t before_ns = wr_lane_run_ns(lane);
     int64_t took_ns = took_us * NS_PER_US / runs + 1;
     if (before_ns) {
-        int64_t most_ns = 4 * before_ns + OUTLIER_NS;
+        int64_t most_ns = took_ns < SURE_NS ? 4 * before_ns + OUTLIER_NS : took_ns;
         took_ns = before_ns + ((took_ns < most_ns ? took_ns : most_ns) - before_ns) / 4;
     }
     atomic_store_explicit(&lane->run_ns, took_ns, memory_order_relaxed);

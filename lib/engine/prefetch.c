@@ -48,14 +48,16 @@ void wr_prefetch_note(struct wr_prefetch *prefetch, int64_t run_ns, size_t bytes
         prefetch->run_ns = run_ns;
         prefetch->bytes = size;
     }
-    prefetch->run_ns += (run_ns - prefetch->run_ns) / SIXTEENTHS;
+    bool is_longer = run_ns > prefetch->run_ns; /* that work may lie here which others could do */
+    prefetch->run_ns += (run_ns - prefetch->run_ns) / (is_longer ? 4 : SIXTEENTHS);
     prefetch->bytes += (size - prefetch->bytes) / SIXTEENTHS;
 }
 
 bool wr_prefetch_is_due(const struct wr_prefetch *prefetch, int64_t now_us)
 {
-    return prefetch->is_auto && prefetch->settled >= SETTLED_LEAST &&
-           now_us >= prefetch->next_look_us;
+    bool says_much =
+        prefetch->settled >= SETTLED_LEAST || (prefetch->settled && prefetch->run_ns >= LONG_NS);
+    return prefetch->is_auto && says_much && now_us >= prefetch->next_look_us;
 }
 
 static int64_t aim(const struct wr_prefetch *prefetch)
