@@ -153,7 +153,7 @@ void bare_publish(amqp_connection_state_t connection, amqp_channel_t channel, co
 {
     const amqp_basic_properties_t properties = { ._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
                                                  .delivery_mode = 2 };
-    amqp_bytes_t bytes = { .len = SIDE_BODY_BYTES, .bytes = (void *)(uintptr_t)body };
+    amqp_bytes_t bytes = { SIDE_BODY_BYTES, (void *)(uintptr_t)body };
     check_status(amqp_basic_publish(connection, channel, amqp_cstring_bytes(exchange),
                                     amqp_cstring_bytes(key), 1, 0, &properties, bytes),
                  "publish");

@@ -16,7 +16,7 @@
 
 enum { NS_A_US = 1000, NS_A_S = 1000000000, LINGER_NS = 100000000 };
 
-_Noreturn void side_give_up(const char *what, const char *why)
+void side_give_up(const char *what, const char *why)
 {
     (void)fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, why);
     exit(1);

@@ -43,7 +43,7 @@ struct side_gauge {
 };
 
 /** Ends the process with 1 after "program: what: why". */
-_Noreturn void side_give_up(const char *what, const char *why);
+void side_give_up(const char *what, const char *why) __attribute__((noreturn));
 
 int64_t side_now_ns(void);
 
