@@ -28,8 +28,7 @@ enum bench_kind {
     BENCH_SINGLE,  /* a publish that waits for its confirm, one after the other */
     BENCH_PUBLISH, /* publishes with a full window */
     BENCH_CLASSIC, /* the same to a classic queue, for comparison */
-    BENCH_DRAIN,   /* a queue full of no-op jobs, with the prefetch that queues have by default */
-    BENCH_WIDE,    /* the same with a prefetch of BENCH_PREFETCH, for comparison */
+    BENCH_DRAIN,   /* a queue full of no-op jobs */
     BENCH_KINDS
 };
 
@@ -53,10 +52,9 @@ struct bench_options {
 
 /** Its configurations; all share the namespace. */
 enum bench_config {
-    BENCH_ALL,    /* everything that is declared: for publishers, too */
-    BENCH_TIMER,  /* the worker of BENCH_LATENCY and BENCH_LADDER */
-    BENCH_TAKER,  /* the worker of BENCH_DRAIN */
-    BENCH_GULPER, /* the worker of BENCH_WIDE */
+    BENCH_ALL,   /* everything that is declared: for publishers, too */
+    BENCH_TIMER, /* the worker of BENCH_LATENCY and BENCH_LADDER */
+    BENCH_TAKER, /* the worker of BENCH_DRAIN */
     BENCH_CONFIGS
 };
 
@@ -108,7 +106,7 @@ warren_status bench_single(struct bench *bench, warren_error *err);
 warren_status bench_publish(struct bench *bench, enum bench_kind kind, warren_error *err);
 /** BENCH_LATENCY and BENCH_LADDER, with one worker. */
 warren_status bench_latency(struct bench *bench, warren_error *err);
-/** BENCH_DRAIN and BENCH_WIDE: drains what bench_single and bench_publish have left, half of it each. */
+/** BENCH_DRAIN: drains what bench_single and bench_publish have left. */
 warren_status bench_drain(struct bench *bench, warren_error *err);
 
 #define BENCH_TYPE_DRAIN "bench.drain"
@@ -116,7 +114,7 @@ warren_status bench_drain(struct bench *bench, warren_error *err);
 #define BENCH_TYPE_LATENCY "bench.latency"
 #define BENCH_TYPE_LADDER "bench.ladder"
 
-enum { BENCH_DELAY_MS = 1000, BENCH_LATENCY_RATE = 200, BENCH_PREFETCH = 1000 };
+enum { BENCH_DELAY_MS = 1000, BENCH_LATENCY_RATE = 200 };
 
 /* --- bench_judge.c --- */
 

@@ -50,13 +50,6 @@ static double classic_gain(const struct bench *bench, enum bench_kind of)
     return classic->is_done && rate > 0 ? 100 * (bench_rate(classic) / rate - 1) : -1;
 }
 
-static double wide_gain(const struct bench *bench, enum bench_kind of)
-{
-    double rate = bench_rate(&bench->measures[of]);
-    const struct bench_measure *wide = &bench->measures[BENCH_WIDE];
-    return wide->is_done && rate > 0 ? 100 * (bench_rate(wide) / rate - 1) : -1;
-}
-
 /* --- the rules --- */
 
 typedef double figure(const struct bench *bench, enum bench_kind of);
@@ -93,9 +86,6 @@ static const struct rule rules[] = {
       "the busiest thread used", "of a core", "run several workers" },
     { BENCH_DRAIN, "process", "this process", own_cores, 80, "this process used",
       "of all cores of its machine", "run workers on several machines" },
-    { BENCH_DRAIN, "prefetch", "the prefetch of its queue", wide_gain, 30,
-      "with a prefetch of 1000 it drains", "faster",
-      "say prefetch = 1000 in the file of a queue whose jobs take less than a millisecond" },
     { BENCH_DRAIN, "machine", "the CPU of this machine", machine, 90, "all its cores together were",
       "busy, and this process used only a part of that",
       "give the broker, if it runs here, or whatever else does, a machine of its own" },

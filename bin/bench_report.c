@@ -22,8 +22,7 @@ static const struct title {
     [BENCH_SINGLE] = { "publish_single", "publish, one at a time" },
     [BENCH_PUBLISH] = { "publish", "publish" },
     [BENCH_CLASSIC] = { "publish_classic", "publish to a classic queue" },
-    [BENCH_DRAIN] = { "drain", "drain, prefetch auto" },
-    [BENCH_WIDE] = { "drain_prefetch", "drain, prefetch 1000" },
+    [BENCH_DRAIN] = { "drain", "drain" },
 };
 
 static const char *queue_type(const struct bench *bench)

@@ -204,12 +204,10 @@ static void write_broker(FILE *file, const struct bench_scene *scene, struct jso
 static const struct row {
     const char *file;
     const char *types[4]; /* of the work queue */
-    int prefetch;         /* 0: auto */
 } rows[BENCH_CONFIGS] = {
-    [BENCH_ALL] = { "warren.cfg", { BENCH_TYPE_LATENCY, BENCH_TYPE_LADDER, BENCH_TYPE_DRAIN }, 0 },
-    [BENCH_TIMER] = { "timer.cfg", { BENCH_TYPE_LATENCY, BENCH_TYPE_LADDER }, 0 },
-    [BENCH_TAKER] = { "taker.cfg", { BENCH_TYPE_DRAIN }, 0 },
-    [BENCH_GULPER] = { "gulper.cfg", { BENCH_TYPE_DRAIN }, BENCH_PREFETCH },
+    [BENCH_ALL] = { "warren.cfg", { BENCH_TYPE_LATENCY, BENCH_TYPE_LADDER, BENCH_TYPE_DRAIN } },
+    [BENCH_TIMER] = { "timer.cfg", { BENCH_TYPE_LATENCY, BENCH_TYPE_LADDER } },
+    [BENCH_TAKER] = { "taker.cfg", { BENCH_TYPE_DRAIN } },
 };
 
 static void write_queue(FILE *file, const struct bench *bench, const char *name, bool is_classic)
@@ -227,9 +225,6 @@ static void write_queues(FILE *file, const struct bench *bench, enum bench_confi
     const struct row *row = &rows[which];
     fputs("queues: (\n", file);
     write_queue(file, bench, "work", bench->options.is_classic);
-    if (row->prefetch) {
-        fprintf(file, "    prefetch = %d;\n", row->prefetch);
-    }
     for (size_t i = 0; row->types[i]; i++) {
         fprintf(file, "%s{ type = \"%s\"; concurrency = %ld; }", i ? ", " : "    jobs: ( ",
                 row->types[i], bench->options.threads);

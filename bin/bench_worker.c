@@ -304,11 +304,11 @@ static warren_status await_drain(struct crew *crew, uint64_t *out_jobs, warren_e
     return WARREN_OK;
 }
 
-static warren_status measure_drain(struct crew *crew, enum bench_kind kind, warren_error *err)
+static warren_status measure_drain(struct crew *crew, warren_error *err)
 {
-    struct bench_measure *measure = &crew->bench->measures[kind];
+    struct bench_measure *measure = &crew->bench->measures[BENCH_DRAIN];
     uint64_t jobs = 0;
-    warren_status rc = crew_start(crew, kind == BENCH_WIDE ? BENCH_GULPER : BENCH_TAKER, err);
+    warren_status rc = crew_start(crew, BENCH_TAKER, err);
     if (!rc) {
         rc = await_drain(crew, &jobs, err);
     }
@@ -324,9 +324,7 @@ static warren_status measure_drain(struct crew *crew, enum bench_kind kind, warr
     return WARREN_OK;
 }
 
-/* Drains `jobs` of the queue; `*out_done`: how many were done before the worker had stopped. */
-static warren_status drain(struct bench *bench, enum bench_kind kind, uint64_t jobs,
-                           uint64_t *out_done, warren_error *err)
+warren_status bench_drain(struct bench *bench, warren_error *err)
 {
     struct crew *crew = malloc(sizeof *crew);
     if (!crew) {
@@ -334,25 +332,13 @@ static warren_status drain(struct bench *bench, enum bench_kind kind, uint64_t j
     }
     warren_status rc = WARREN_NO_MEMORY;
     if (crew_init(crew, bench)) {
-        crew->target = jobs;
-        rc = measure_drain(crew, kind, err);
+        crew->target = bench->measures[BENCH_SINGLE].jobs + bench->measures[BENCH_PUBLISH].jobs;
+        rc = measure_drain(crew, err);
     } else {
         rc = no_memory(err);
     }
     crew_stop(crew);
-    *out_done = atomic_load(&crew->drained);
     crew_done(crew);
     free(crew);
-    return rc;
-}
-
-warren_status bench_drain(struct bench *bench, warren_error *err)
-{
-    uint64_t jobs = bench->measures[BENCH_SINGLE].jobs + bench->measures[BENCH_PUBLISH].jobs;
-    uint64_t done = 0;
-    warren_status rc = drain(bench, BENCH_DRAIN, jobs - jobs / 2, &done, err);
-    if (!rc && done < jobs && !say_is_interrupted()) {
-        rc = drain(bench, BENCH_WIDE, jobs - done, &done, err);
-    }
     return rc;
 }

@@ -76,12 +76,11 @@ assert_eq "$err" "" "and says nothing else off a terminal"
 for name in connect declare latency ladder; do measured "$name" times; done
 for name in publish_single publish publish_classic; do measured "$name" rate times; done
 measured drain rate
-measured drain_prefetch rate
 assert_eq "$(member out measures ladder jobs)" 200 "200 delayed jobs came home"
 assert_eq "$(member out measures latency jobs)" 200 "at 200 a second"
 published=$(($(member out measures publish_single jobs) + $(member out measures publish jobs)))
 assert_eq "$(member out measures publish jobs)" 300 "--jobs is what is published"
-drained=$(($(member out measures drain jobs) + $(member out measures drain_prefetch jobs)))
+drained=$(member out measures drain jobs)
 if ((drained > published / 2 && drained <= published)); then
     ok "what was published is drained, and no more"
 else

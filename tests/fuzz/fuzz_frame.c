@@ -142,6 +142,7 @@ static void read_all(struct wr_amqp *amqp, unsigned options)
         free(waiting);
         check_event(amqp, &event);
     }
+    amqp->is_thorough = true; /* to the end of the input */
     while (wr_amqp_read(amqp, &event)) {
         check_event(amqp, &event);
     }
