@@ -11,8 +11,8 @@
 //
 // An acknowledgement is a frame, a system call and work for the broker. So they are gathered: until
 // what is settled is a quarter of the window, or for a millisecond since the last one. After a lull
-// the first one goes at once. That the window is full is no reason to hurry: behind a backlog it
-// always is, and what it is full of is work.
+// the first one goes at once. While the window is full the broker sends nothing more, so what is
+// settled behind an open one is gathered no longer than the rest.
 #include "engine/acks.h"
 
 #include <stdlib.h>
@@ -176,13 +176,15 @@ void wr_acks_flush(struct wr_acks *acks, int64_t now_us, wr_acks_send *send, voi
     if (!acks->settled) {
         return;
     }
-    bool is_due = are_many(acks) || now_us >= acks->flushed_us + acks->gather_us;
-    if (is_due && !is_open(acks, acks->first)) {
+    bool is_late = now_us >= acks->flushed_us + acks->gather_us;
+    bool is_full = acks->open >= acks->window;
+    if ((are_many(acks) || is_late) && !is_open(acks, acks->first)) {
         acks->flushed_us = now_us;
         send_prefix(acks, send, user);
     }
-    bool must_straggle = are_many(acks) || now_us >= acks->since_us + WR_ACKS_STRAGGLER_US;
-    if (acks->settled && must_straggle) {
+    if (acks->settled && (are_many(acks) || (is_full && is_late) ||
+                          now_us >= acks->since_us + WR_ACKS_STRAGGLER_US)) {
+        acks->flushed_us = now_us;
         send_stragglers(acks, send, user);
     }
 }
@@ -194,7 +196,8 @@ int64_t wr_acks_deadline_us(const struct wr_acks *acks)
     }
     int64_t straggler_us = acks->since_us + WR_ACKS_STRAGGLER_US;
     int64_t gather_us = acks->flushed_us + acks->gather_us;
-    return !is_open(acks, acks->first) && gather_us < straggler_us ? gather_us : straggler_us;
+    bool is_next = !is_open(acks, acks->first) || acks->open >= acks->window;
+    return is_next && gather_us < straggler_us ? gather_us : straggler_us;
 }
 
 size_t wr_acks_open(const struct wr_acks *acks)

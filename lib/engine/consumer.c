@@ -24,7 +24,7 @@
 #include "engine/tide.h"
 
 enum { EVENTS_A_ROUND = 2048, STEP_MOST_US = 1000000, WATCH_EVERY_US = 1000000 };
-enum { ADAPT_EVERY_US = 20000 };
+enum { ADAPT_EVERY_US = 20000, ALIVE_US = 5000000, ROUSE_EVERY_US = 5000 };
 enum { BATCH_MOST = 64 };
 enum { FLOOD_NAP_US = 400 };
 enum { NAP_US = 500 };           /* how long settled jobs may gather */
@@ -42,7 +42,9 @@ struct wr_consumer {
     struct wr_subscription sub;
     struct wr_lateness lateness;
     bool is_draining;
-    bool has_moved; /* in this round something came or went */
+    bool has_moved;     /* in this round something came or went */
+    bool has_come_home; /* since the pool was last roused, or looked at for that */
+    int64_t quiet_us;   /* since when nothing has come home */
     struct wr_tide tide;
     int64_t wall_ms;      /* at the beginning of this round */
     size_t out;           /* jobs that are not home */
@@ -59,6 +61,7 @@ static void free_job(struct wr_consumer *consumer, struct warren_job *job)
 {
     consumer->out--;
     consumer->has_moved = true;
+    consumer->has_come_home = true;
     atomic_store_explicit(&consumer->options.counters->in_flight, consumer->out,
                           memory_order_relaxed);
     wr_delivery_free(job->delivery);
@@ -314,9 +317,14 @@ static void adapt(struct wr_consumer *consumer, int64_t now_us)
 {
     uint64_t sum = 0;
     consumer->next_adapt_us = now_us + ADAPT_EVERY_US;
+    if (consumer->out) { /* also when others come home all the time */
+        wr_pool_rouse(consumer->pool);
+    }
     for (size_t i = 0; i < consumer->options.source_count; i++) {
         struct wr_source *source = &consumer->options.sources[i];
-        if (source->state == WR_SOURCE_CONSUMING && wr_prefetch_is_due(&source->prefetch, now_us)) {
+        bool is_alive = source->state == WR_SOURCE_CONSUMING &&
+                        now_us - source->heard_us < ALIVE_US; /* or the broker may not answer */
+        if (is_alive && wr_prefetch_is_due(&source->prefetch, now_us)) {
             adapt_source(consumer, source, now_us);
         }
         sum += source->is_absent ? 0 : source->prefetch.now;
@@ -349,6 +357,18 @@ static void note_drained(struct wr_consumer *consumer)
     (void)pthread_cond_broadcast(&consumer->has_drained);
 }
 
+/* Nothing has come home for a moment, though jobs are out: are others held up behind a long one? */
+static void rouse(struct wr_consumer *consumer, int64_t now_us)
+{
+    if (consumer->has_come_home || !consumer->out) {
+        consumer->has_come_home = false;
+        consumer->quiet_us = now_us;
+    } else if (now_us - consumer->quiet_us >= NAP_US) {
+        wr_pool_rouse(consumer->pool);
+        consumer->quiet_us = now_us + ROUSE_EVERY_US - NAP_US;
+    }
+}
+
 static int64_t step(struct wr_consumer *consumer, int64_t now_us)
 {
     consumer->has_moved = false;
@@ -358,13 +378,13 @@ static int64_t step(struct wr_consumer *consumer, int64_t now_us)
     if (atomic_load(&consumer->wants_drain) && !consumer->is_draining) {
         begin_drain(consumer, now_us);
     }
+    rouse(consumer, now_us);
     if (now_us >= consumer->next_watch_us) {
-        wr_pool_rouse(consumer->pool);
         wr_pool_watch(consumer->pool);
         wr_lateness_tell(&consumer->lateness, now_us);
         consumer->next_watch_us = now_us + WATCH_EVERY_US;
     }
-    if (now_us >= consumer->next_adapt_us && !consumer->is_draining) {
+    if (now_us >= consumer->next_adapt_us && !atomic_load(&consumer->wants_drain)) {
         adapt(consumer, now_us);
     }
     wr_tide_turn(&consumer->tide, now_us);
@@ -398,7 +418,7 @@ static void wait(struct wr_consumer *consumer, int64_t until_us)
         wr_connection_nap(&consumer->sub.connection, NAP_US);
         return;
     }
-    if (consumer->out) {
+    if (consumer->out) { /* nobody looks again soon */
         wr_pool_rouse(consumer->pool);
     }
     wr_connection_wait(&consumer->sub.connection, &consumer->settled, until_us);

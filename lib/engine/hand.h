@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A worker's hand: jobs of one lane that it has taken and runs one after the other. What it has not
- * started may be stolen.
+ * started may be taken out again.
  *
- * Threads: filled by the worker under the pool's lock, when it is empty; stolen from by others under
- * that lock; played by the worker without it. Who raises `next` has the job.
+ * Threads: filled by the worker under the pool's lock, when it is empty; emptied by others under that
+ * lock; played by the worker without it. Who raises the index has the job.
  */
 #ifndef WR_ENGINE_HAND_H
 #define WR_ENGINE_HAND_H

@@ -10,8 +10,8 @@
 // fills its hand with as many jobs of a lane as should take QUANTUM_NS together, runs them one after
 // the other (which is one running job, as the lane's limit counts), and a thread is woken only when
 // there is work for that long. What a lane's jobs take is measured; a job that was never seen counts
-// as long, and is neither put in a hand with others nor waits for a thread that is awake. When a job
-// takes longer than it should, wr_pool_rouse wakes a sleeper, who steals what is left in that hand.
+// as long: it is alone in its hand and has a thread woken for it. When a hand takes longer than it
+// should, wr_pool_rouse gives what is left in it back to the lane and wakes whoever sleeps.
 #include "engine/pool.h"
 
 #include <stdlib.h>
@@ -33,6 +33,7 @@ struct worker {
     /* Under the pool's lock. */
     struct wr_lane *lane; /* whose jobs it runs; NULL: none */
     bool is_quick;        /* they should be done within QUANTUM_NS */
+    int64_t began_us;     /* with this hand */
     struct worker *outer; /* of a step inside a step's handler: the step around it */
     struct wr_overtime overtime;
 };
@@ -92,46 +93,44 @@ static void begin_hand(struct wr_pool *pool, struct worker *worker, struct wr_la
 {
     worker->lane = lane;
     worker->is_quick = expected_ns(lane) < QUANTUM_NS;
+    worker->began_us = wr_clock_mono_us(pool->options.clock);
     lane->running++;
     pool->running++;
     pool->shared_running += lane->settings->isolate ? 0 : 1;
     pool->quick += worker->is_quick ? 1 : 0;
 }
 
-/* What is left in the hand goes back: the pool stops. */
+/* What is left in a hand goes back to the front of its lane. */
+static void empty_hand(struct wr_pool *pool, struct worker *worker)
+{
+    struct wr_list left = { 0 };
+    for (struct warren_job *job; (job = wr_hand_play(&worker->hand));) {
+        wr_list_push(&left, &job->link);
+    }
+    if (left.first) {
+        pool->waiting += left.length;
+        wr_list_append(&left, &worker->lane->waiting);
+        worker->lane->waiting = left;
+        list_lane(pool, worker->lane);
+    }
+}
+
+static void note_slow(struct wr_pool *pool, struct worker *worker)
+{
+    pool->quick -= worker->is_quick ? 1 : 0;
+    worker->is_quick = false;
+}
+
 static void end_hand(struct wr_pool *pool, struct worker *worker)
 {
     struct wr_lane *lane = worker->lane;
-    for (struct warren_job *job; (job = wr_hand_play(&worker->hand));) {
-        wr_list_push(&lane->waiting, &job->link);
-        pool->waiting++;
-    }
+    empty_hand(pool, worker); /* the pool stops */
+    note_slow(pool, worker);
     worker->lane = NULL;
     lane->running--;
     pool->running--;
     pool->shared_running -= lane->settings->isolate ? 0 : 1;
-    pool->quick -= worker->is_quick ? 1 : 0;
     list_lane(pool, lane);
-}
-
-/* A job out of another's hand, which is taking longer than it should. */
-static bool steal(struct wr_pool *pool, struct worker *worker)
-{
-    for (int i = 0; i < pool->options.threads; i++) { /* also those that are being started */
-        struct wr_lane *lane = pool->workers[i].lane;
-        bool may_start =
-            lane && lane->running < lane->settings->concurrency &&
-            (lane->settings->isolate || pool->shared_running < pool->options.shared_limit);
-        struct warren_job *job = may_start ? wr_hand_play(&pool->workers[i].hand) : NULL;
-        if (job) {
-            struct wr_list one = { 0 };
-            wr_list_push(&one, &job->link);
-            (void)wr_hand_fill(&worker->hand, &one, 1);
-            begin_hand(pool, worker, lane);
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Fills the worker's hand; false: nothing may start now. */
@@ -139,7 +138,7 @@ static bool take(struct wr_pool *pool, struct worker *worker)
 {
     struct wr_list *list = pool->isolated.first ? &pool->isolated : &pool->shared;
     if (!has_runnable(pool)) {
-        return steal(pool, worker);
+        return false;
     }
     struct wr_lane *lane = WR_OF(wr_list_take(list), struct wr_lane, link);
     lane->is_listed = false;
@@ -340,11 +339,12 @@ warren_status wr_pool_new(struct wr_pool **out, const struct wr_pool_options *op
     return WARREN_OK;
 }
 
-/* How many more threads the new work is worth: those that will be back soon count. */
-static int64_t count_needed(const struct wr_pool *pool, int64_t work_ns)
+/* How many more threads the new work is worth: one for each job that is long or unknown; for the
+ * others those that will be back soon count. */
+static int64_t count_needed(const struct wr_pool *pool, int64_t work_ns, int64_t long_jobs)
 {
     int64_t needed = work_ns / QUANTUM_NS - pool->quick;
-    int64_t least = pool->quick ? 0 : 1;
+    int64_t least = pool->quick ? long_jobs : long_jobs + 1;
     needed = needed > least ? needed : least;
     return needed < pool->sleeping ? needed : pool->sleeping;
 }
@@ -355,6 +355,7 @@ int64_t wr_pool_push(struct wr_pool *pool, struct wr_list *jobs)
         return 0;
     }
     int64_t work_ns = 0;
+    int64_t long_jobs = 0;
     int64_t needed;
     {
         WR_SCOPED_LOCK(&pool->lock);
@@ -363,9 +364,10 @@ int64_t wr_pool_push(struct wr_pool *pool, struct wr_list *jobs)
             wr_list_push(&lane->waiting, link);
             pool->waiting++;
             work_ns += expected_ns(lane);
+            long_jobs += expected_ns(lane) == QUANTUM_NS ? 1 : 0;
             list_lane(pool, lane);
         }
-        needed = count_needed(pool, work_ns);
+        needed = count_needed(pool, work_ns, long_jobs);
     }
     wake(pool, needed); /* without the lock, or who wakes would wait for it first */
     return work_ns;
@@ -387,17 +389,21 @@ int wr_pool_slots(struct wr_pool *pool, struct wr_lane *const *lanes, size_t cou
 
 void wr_pool_rouse(struct wr_pool *pool)
 {
-    WR_SCOPED_LOCK(&pool->lock);
-    bool has_work = has_runnable(pool);
-    for (int i = 0; i < pool->worker_count; i++) {
-        has_work = has_work || wr_hand_has_more(&pool->workers[i].hand);
-        pool->workers[i].is_quick = false; /* nothing has come home: nobody is soon back for sure */
+    int64_t late_us = wr_clock_mono_us(pool->options.clock) - 2 * QUANTUM_NS / NS_PER_US;
+    size_t sleepers = 0;
+    {
+        WR_SCOPED_LOCK(&pool->lock);
+        for (int i = 0; i < pool->worker_count; i++) {
+            struct worker *worker = &pool->workers[i];
+            if (worker->lane && worker->began_us <= late_us) {
+                empty_hand(pool, worker);
+                note_slow(pool, worker);
+            }
+        }
+        sleepers = has_runnable(pool) ? (size_t)pool->sleeping : 0;
+        sleepers = sleepers < pool->waiting ? sleepers : pool->waiting;
     }
-    for (struct worker *at = pool->stepped; at; at = at->outer) {
-        at->is_quick = false;
-    }
-    pool->quick = 0;
-    wake(pool, has_work ? pool->sleeping : 0);
+    wake(pool, (int64_t)sleepers);
 }
 
 /* Moves what waits in the lanes of one list to `out`. Lanes at their limit are in no list: see

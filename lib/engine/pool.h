@@ -44,8 +44,8 @@ warren_status wr_pool_new(struct wr_pool **out, const struct wr_pool_options *op
  * nanoseconds they should keep one thread busy, as far as that is known. */
 int64_t wr_pool_push(struct wr_pool *pool, struct wr_list *jobs);
 
-/** Wakes sleeping threads if there is something for them after all: a job took longer than those of its
- * type before it, and others stand behind it. To be called when nothing has come home for a moment. */
+/** Some job takes longer than those of its type before it: what stands behind it in the same hand is
+ * given to others. To be called when nothing has come home for a moment, and now and then. */
 void wr_pool_rouse(struct wr_pool *pool);
 
 /** How many threads the types of these lanes that aren't isolated have or could have at this moment. */

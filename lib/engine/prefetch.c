@@ -19,7 +19,7 @@ enum {
     FIRST_LOOK_US = 20000,  /* after the start and after each look that changed nothing */
     LOOK_EVERY_US = 500000, /* after a change */
     SIXTEENTHS = 16,
-    MOST = 65535,
+    SHRINK_LOOKS = 3, /* in a row that want it: one long run among many short ones does */
 };
 
 static int64_t clamp(int64_t value, int64_t least, int64_t most)
@@ -29,7 +29,7 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most)
 
 void wr_prefetch_init(struct wr_prefetch *prefetch, int configured, int slots, size_t types)
 {
-    int64_t least = clamp(types > 1 ? 2 * (int64_t)slots : slots, 1, MOST);
+    int64_t least = clamp(types > 1 ? 2 * (int64_t)slots : slots, 1, WR_PREFETCH_AUTO_MOST);
     *prefetch = (struct wr_prefetch){ .is_auto = configured == 0,
                                       .least = (uint16_t)least,
                                       .slots_most = slots,
@@ -77,7 +77,9 @@ uint16_t wr_prefetch_wanted(struct wr_prefetch *prefetch, int slots, int64_t now
     int64_t wanted = aim(prefetch);
     bool is_far = wanted >= 2 * prefetch->now || 2 * wanted <= prefetch->now ||
                   (wanted == prefetch->least && prefetch->run_ns >= LONG_NS);
-    bool changes = is_far && wanted != prefetch->now;
+    prefetch->shrinks = is_far && wanted < prefetch->now ? prefetch->shrinks + 1 : 0;
+    bool changes = is_far && (wanted > prefetch->now || prefetch->shrinks >= SHRINK_LOOKS);
+    prefetch->shrinks = changes ? 0 : prefetch->shrinks;
     prefetch->next_look_us = now_us + (changes ? LOOK_EVERY_US : FIRST_LOOK_US);
     return changes ? (uint16_t)wanted : prefetch->now;
 }

@@ -24,6 +24,7 @@ struct wr_prefetch {
     int64_t run_ns;   /* of a job, about; 0: none was settled yet */
     int64_t bytes;    /* of a delivery, about */
     int64_t slots_16; /* how many threads it can have, about, in sixteenths */
+    int shrinks;      /* looks in a row that wanted less */
     uint64_t settled; /* since the last look */
     int64_t next_look_us;
 };

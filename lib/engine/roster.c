@@ -170,6 +170,22 @@ static void fill_lane(struct wr_roster *roster, struct wr_lane *lane,
     }
 }
 
+static void count_threads(struct wr_roster *roster, const struct wr_settings *settings)
+{
+    int isolated = 0;
+    int shared = 0;
+    for (size_t i = 0; i < settings->queue_count; i++) {
+        for (size_t k = 0; k < settings->queues[i].job_count; k++) {
+            const struct wr_job_settings *job = &settings->queues[i].jobs[k];
+            *(job->isolate ? &isolated : &shared) += job->concurrency;
+        }
+    }
+    int all = isolated + shared < THREADS_MOST ? isolated + shared : THREADS_MOST;
+    roster->threads = settings->threads ? settings->threads : all;
+    int left = roster->threads - isolated;
+    roster->shared_limit = left > 1 ? left : 1;
+}
+
 static warren_status add_source(struct wr_roster *roster, const struct wr_settings *settings,
                                 const struct wr_queue_settings *queue, const char *name,
                                 int concurrency, size_t types)
@@ -202,6 +218,7 @@ static warren_status add_sources_of(struct wr_roster *roster, const struct wr_se
         shared += queue->jobs[i].isolate ? 0 : queue->jobs[i].concurrency;
         types += queue->jobs[i].isolate ? 0 : 1;
     }
+    shared = shared < roster->shared_limit ? shared : roster->shared_limit;
     warren_status rc = add_source(roster, settings, queue, queue->name, shared ? shared : 1, types);
     for (size_t i = 0; i < queue->job_count && !rc; i++) {
         char name[WR_NAME_SIZE];
@@ -258,23 +275,10 @@ static warren_status make(struct wr_roster *roster, const struct wr_settings *se
     return rc;
 }
 
-static void count_threads(struct wr_roster *roster, const struct wr_settings *settings)
-{
-    int isolated = 0;
-    int shared = 0;
-    for (size_t i = 0; i < roster->lane_count; i++) {
-        const struct wr_job_settings *job = roster->lanes[i].settings;
-        *(job->isolate ? &isolated : &shared) += job->concurrency;
-    }
-    int all = isolated + shared < THREADS_MOST ? isolated + shared : THREADS_MOST;
-    roster->threads = settings->threads ? settings->threads : all;
-    int left = roster->threads - isolated;
-    roster->shared_limit = left > 1 ? left : 1;
-}
-
 warren_status wr_roster_build(struct wr_roster *roster, const struct wr_settings *settings,
                               const struct wr_topology *topology, warren_error *err)
 {
+    count_threads(roster, settings);
     if (make(roster, settings, topology)) {
         return wr_no_memory(err);
     }
@@ -288,7 +292,6 @@ warren_status wr_roster_build(struct wr_roster *roster, const struct wr_settings
         rc = wr_fail(err, WARREN_CONFIG, "there is nothing to do: no job type has a handler");
     }
     wr_text_done(&problems);
-    count_threads(roster, settings);
     return rc;
 }
 

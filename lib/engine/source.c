@@ -55,11 +55,12 @@ struct wr_lane *wr_source_lane(const struct wr_source *source, struct wr_slice t
 
 enum { WR_TAG_SIZE = 256 }; /* AMQP: at most 255 bytes */
 
-/* The queue's name, for whoever looks at the broker; or a second one, while a consumer replaces
- * another. */
-static const char *tag_of(const struct wr_source *source, bool is_second, char out[WR_TAG_SIZE])
+/* The queue's name, for whoever looks at the broker; with a number in front when it has replaced
+ * another, whose jobs may be out still. */
+static const char *tag_of(const struct wr_source *source, unsigned resizes, char out[WR_TAG_SIZE])
 {
-    (void)snprintf(out, WR_TAG_SIZE, is_second ? "~%s" : "%s", source->name);
+    int size = resizes ? snprintf(out, WR_TAG_SIZE, "%u~", resizes) : 0;
+    (void)snprintf(out + size, (size_t)(WR_TAG_SIZE - size), "%s", source->name);
     return out;
 }
 
@@ -90,7 +91,7 @@ warren_status wr_source_open(struct wr_source *source, struct wr_broker *broker,
     char tag[WR_TAG_SIZE];
     rc = rc ? rc
             : wr_broker_consume(broker, source->channel, source->name,
-                                tag_of(source, source->has_second_tag, tag), err);
+                                tag_of(source, source->resizes, tag), err);
     if (rc) {
         wr_source_forget(source);
         return rc;
@@ -111,10 +112,10 @@ warren_status wr_source_resize(struct wr_source *source, struct wr_broker *broke
     warren_status rc = wr_broker_prefetch(broker, source->channel, prefetch, err);
     rc = rc ? rc
             : wr_broker_consume(broker, source->channel, source->name,
-                                tag_of(source, !source->has_second_tag, next), err);
+                                tag_of(source, source->resizes + 1, next), err);
     rc = rc ? rc : wr_source_cancel(source, broker, err);
     if (!rc) {
-        source->has_second_tag = !source->has_second_tag;
+        source->resizes++;
         source->prefetch.now = prefetch;
         wr_acks_resize(&source->acks, prefetch);
     }
@@ -125,14 +126,13 @@ warren_status wr_source_cancel(const struct wr_source *source, struct wr_broker 
                                warren_error *err)
 {
     char tag[WR_TAG_SIZE];
-    return wr_broker_cancel(broker, source->channel, tag_of(source, source->has_second_tag, tag),
-                            err);
+    return wr_broker_cancel(broker, source->channel, tag_of(source, source->resizes, tag), err);
 }
 
 bool wr_source_has_tag(const struct wr_source *source, const char *tag)
 {
     char mine[WR_TAG_SIZE];
-    return strcmp(tag, tag_of(source, source->has_second_tag, mine)) == 0;
+    return strcmp(tag, tag_of(source, source->resizes, mine)) == 0;
 }
 
 struct ack_target {

@@ -31,7 +31,7 @@ struct wr_source {
     bool is_absent;   /* such a one that the broker lacks: not taken from */
     uint16_t channel;
     struct wr_prefetch prefetch;
-    bool has_second_tag; /* which of its two consumer tags is in use: see wr_source_resize */
+    unsigned resizes; /* each has a consumer tag of its own: see wr_source_resize */
     struct wr_job_rules rules;
     struct wr_lane *
         *lanes; /* of the configured queue, sorted by type; shared with its other sources */

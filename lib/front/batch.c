@@ -10,6 +10,8 @@
 #include "base/thread.h"
 #include "front/publisher.h"
 
+enum { PATIENCE_US = 5000 }; /* where few confirms come, any room will do after this */
+
 struct warren_batch {
     warren_publisher *publisher;
     size_t window;
@@ -57,7 +59,7 @@ static warren_status wait_for_batch(warren_batch *batch, size_t most, warren_err
     WR_SCOPED_LOCK(&batch->lock);
     batch->wakes_at = most - (most + 3) / 4; /* for some at a time */
     while (batch->open >= most) {
-        wr_front_publisher_wait(batch->publisher, &batch->has_room, &batch->lock, -1);
+        wr_front_publisher_wait(batch->publisher, &batch->has_room, &batch->lock, PATIENCE_US);
     }
     warren_status rc = batch->error.status;
     if (rc && err) {

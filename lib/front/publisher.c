@@ -101,6 +101,9 @@ static void confirmed(struct wr_request *request, warren_status status, const wa
     release_room(publisher);
 }
 
+/* Where few confirms come, any room will do after this. */
+enum { PATIENCE_US = 5000 };
+
 /* Waits while a window of messages is unconfirmed. The engine ends each at its deadline, so this ends
  * too. */
 static void wait_for_room(warren_publisher *publisher)
@@ -108,7 +111,8 @@ static void wait_for_room(warren_publisher *publisher)
     size_t most = wr_front_publisher_window(publisher);
     WR_SCOPED_LOCK(&publisher->lock);
     while (publisher->is_full) {
-        wr_front_publisher_wait(publisher, &publisher->has_room, &publisher->lock, -1);
+        wr_front_publisher_wait(publisher, &publisher->has_room, &publisher->lock, PATIENCE_US);
+        publisher->is_full = publisher->is_full && publisher->open >= most;
     }
     publisher->open++;
     publisher->is_full = publisher->open >= most;

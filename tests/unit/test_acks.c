@@ -212,6 +212,31 @@ static void a_quarter_of_the_window_waits_for_nobody(void)
     wr_acks_done(&channel.acks);
 }
 
+static void a_full_window_waits_a_millisecond_and_no_more(void)
+{
+    begin(8, 1);
+    (void)deliver();
+    settle(deliver());
+    for (int i = 0; i < 5; i++) {
+        (void)deliver();
+    }
+    flush();
+    CU_ASSERT_EQUAL(channel.sent, 0); /* the broker can send another one */
+    (void)deliver();
+    flush();
+    CU_ASSERT_EQUAL(channel.sent, 1);
+    settle(3);
+    flush();
+    (void)deliver();
+    CU_ASSERT_EQUAL(channel.sent, 1);
+    CU_ASSERT_EQUAL(wr_acks_deadline_us(&channel.acks), WR_ACKS_GATHER_US);
+    channel.now_us = WR_ACKS_GATHER_US;
+    flush();
+    CU_ASSERT_EQUAL(channel.sent, 2);
+    CU_ASSERT_EQUAL(channel.faults, 0);
+    wr_acks_done(&channel.acks);
+}
+
 static void acknowledgements_are_gathered_for_a_millisecond(void)
 {
     begin(100, 1);
@@ -249,6 +274,7 @@ static void one_long_job_holds_up_no_number_of_short_ones(void)
     }
     CU_ASSERT_EQUAL(channel.unacked, 1);
     settle(longest);
+    channel.now_us += WR_ACKS_GATHER_US;
     flush();
     CU_ASSERT_EQUAL(channel.unacked, 0);
     CU_ASSERT_EQUAL(channel.faults, 0);
@@ -283,6 +309,7 @@ int main(void)
     CU_ADD_TEST(suite, a_settled_prefix_is_one_acknowledgement);
     CU_ADD_TEST(suite, what_is_settled_behind_a_running_job_waits_fifty_milliseconds);
     CU_ADD_TEST(suite, a_quarter_of_the_window_waits_for_nobody);
+    CU_ADD_TEST(suite, a_full_window_waits_a_millisecond_and_no_more);
     CU_ADD_TEST(suite, acknowledgements_are_gathered_for_a_millisecond);
     CU_ADD_TEST(suite, one_long_job_holds_up_no_number_of_short_ones);
     CU_ADD_TEST(suite, rejects_alone_make_nothing_grow);

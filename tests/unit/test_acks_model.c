@@ -26,7 +26,7 @@ static struct {
     unsigned generation;
     enum tag_state tags[TAGS_MOST + 1];
     int64_t settled_us[TAGS_MOST + 1];
-    int64_t flushed_us; /* when the last prefix was acknowledged */
+    int64_t flushed_us; /* when something was last acknowledged */
     uint64_t delivered;
     size_t unacked;
     size_t settled;
@@ -64,6 +64,7 @@ static void open_window(void)
     model.generation++;
     memset(model.tags, 0, sizeof model.tags);
     model.delivered = model.unacked = model.settled = 0;
+    model.flushed_us = INT64_MIN / 2;
     if (wr_acks_init(&model.acks, model.window, WR_ACKS_GATHER_US)) {
         fail("no memory", 0);
     }
@@ -100,11 +101,10 @@ static void broker_ack(void *user, uint64_t tag, bool multiple)
         fail("acknowledged an unknown tag", tag);
         return;
     }
-    if (!has_open_below(tag)) {
-        model.flushed_us = model.now_us;
-    } else if (!model.may_straggle) {
+    if (has_open_below(tag) && !model.may_straggle) {
         fail("acknowledged alone without need", tag);
     }
+    model.flushed_us = model.now_us;
     for (uint64_t i = 1; multiple && i < tag; i++) {
         if (model.tags[i] != ANSWERED) {
             answer(i);
@@ -228,7 +228,9 @@ static bool may_straggle(void)
             oldest_us = model.settled_us[tag] < oldest_us ? model.settled_us[tag] : oldest_us;
         }
     }
-    return count * 4 >= model.window || model.now_us - oldest_us >= WR_ACKS_STRAGGLER_US;
+    bool is_full = model.unacked >= model.window; /* the broker sends nothing more */
+    return count * 4 >= model.window || model.now_us - oldest_us >= WR_ACKS_STRAGGLER_US ||
+           (is_full && model.now_us >= model.flushed_us + WR_ACKS_GATHER_US);
 }
 
 static void flush(void)
