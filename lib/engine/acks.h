@@ -4,7 +4,7 @@
  * makes. Tags come in order from 1; they are settled in any order. `multiple` is sent only up to a
  * tag below which everything is settled: when these are a quarter of the window, or a millisecond
  * after the last one was sent. What is settled behind an unsettled one is sent singly after 50 ms,
- * or at once when these are a quarter of the window.
+ * at once when these are a quarter of the window, and after a millisecond while the window is full.
  *
  * Threads: owned by the consumer thread. Pure: `now` is an argument.
  */

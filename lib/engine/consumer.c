@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: one thread, one connection, one channel a source. A round takes everything the
-// socket has, hands the new jobs over as one batch, takes settled jobs from the mailbox, and sends
-// the acknowledgements that have become possible.
+// socket has, hands the new jobs over in batches, takes settled jobs from the mailbox, and sends
+// the acknowledgements that have become possible. While something moves the next round comes by
+// itself (`wait`); now and then the prefetch is fitted to what the jobs take (`adapt`).
 //
 //     broker ──next──▶ decode ──▶ batch ──▶ pool ──▶ runner
 //     broker ◀── ack window ◀──mailbox── settle ◀───────┘

@@ -29,7 +29,7 @@ struct worker {
     struct wr_pool *pool;
     int slot; /* its number, from 0 */
     struct wr_thread thread;
-    struct wr_hand hand; /* filled and stolen from under the pool's lock */
+    struct wr_hand hand; /* filled and emptied under the pool's lock */
     /* Under the pool's lock. */
     struct wr_lane *lane; /* whose jobs it runs; NULL: none */
     bool is_quick;        /* they should be done within QUANTUM_NS */
