@@ -319,7 +319,7 @@ static void adapt(struct wr_consumer *consumer, int64_t now_us)
     uint64_t sum = 0;
     consumer->next_adapt_us = now_us + ADAPT_EVERY_US;
     if (consumer->out) { /* also when others come home all the time */
-        wr_pool_rouse(consumer->pool);
+        (void)wr_pool_rouse(consumer->pool);
     }
     for (size_t i = 0; i < consumer->options.source_count; i++) {
         struct wr_source *source = &consumer->options.sources[i];
@@ -365,7 +365,7 @@ static void rouse(struct wr_consumer *consumer, int64_t now_us)
         consumer->has_come_home = false;
         consumer->quiet_us = now_us;
     } else if (now_us - consumer->quiet_us >= NAP_US) {
-        wr_pool_rouse(consumer->pool);
+        (void)wr_pool_rouse(consumer->pool);
         consumer->quiet_us = now_us + ROUSE_EVERY_US - NAP_US;
     }
 }
@@ -415,12 +415,10 @@ static void wait(struct wr_consumer *consumer, int64_t until_us)
         wr_clock_pass_us(FLOOD_NAP_US);
         return;
     }
-    if (consumer->has_moved && consumer->out) {
+    bool looks_again = consumer->out && (consumer->has_moved || wr_pool_rouse(consumer->pool));
+    if (looks_again) {
         wr_connection_nap(&consumer->sub.connection, NAP_US);
         return;
-    }
-    if (consumer->out) { /* nobody looks again soon */
-        wr_pool_rouse(consumer->pool);
     }
     wr_connection_wait(&consumer->sub.connection, &consumer->settled, until_us);
 }

@@ -46,4 +46,11 @@ static inline struct warren_job *wr_hand_play(struct wr_hand *hand)
     return NULL;
 }
 
+/** Whether a job is left. */
+static inline bool wr_hand_has_more(const struct wr_hand *hand)
+{
+    uint32_t state = atomic_load_explicit(&hand->state, memory_order_acquire);
+    return (state & 0xFFFF) < state >> 16;
+}
+
 #endif

@@ -387,10 +387,11 @@ int wr_pool_slots(struct wr_pool *pool, struct wr_lane *const *lanes, size_t cou
     return running + free < most ? running + free : most;
 }
 
-void wr_pool_rouse(struct wr_pool *pool)
+bool wr_pool_rouse(struct wr_pool *pool)
 {
     int64_t late_us = wr_clock_mono_us(pool->options.clock) - 2 * QUANTUM_NS / NS_PER_US;
     size_t sleepers = 0;
+    bool has_young = false;
     {
         WR_SCOPED_LOCK(&pool->lock);
         for (int i = 0; i < pool->worker_count; i++) {
@@ -399,11 +400,13 @@ void wr_pool_rouse(struct wr_pool *pool)
                 empty_hand(pool, worker);
                 note_slow(pool, worker);
             }
+            has_young = has_young || wr_hand_has_more(&worker->hand);
         }
         sleepers = has_runnable(pool) ? (size_t)pool->sleeping : 0;
         sleepers = sleepers < pool->waiting ? sleepers : pool->waiting;
     }
     wake(pool, (int64_t)sleepers);
+    return has_young;
 }
 
 /* Moves what waits in the lanes of one list to `out`. Lanes at their limit are in no list: see

@@ -45,8 +45,10 @@ warren_status wr_pool_new(struct wr_pool **out, const struct wr_pool_options *op
 int64_t wr_pool_push(struct wr_pool *pool, struct wr_list *jobs);
 
 /** Some job takes longer than those of its type before it: what stands behind it in the same hand is
- * given to others. To be called when nothing has come home for a moment, and now and then. */
-void wr_pool_rouse(struct wr_pool *pool);
+ * given to others. To be called when nothing has come home for a moment, and now and then. Returns
+ * whether a thread that isn't late yet holds more than the job it runs, so that the caller looks again
+ * soon. */
+bool wr_pool_rouse(struct wr_pool *pool);
 
 /** How many threads the types of these lanes that aren't isolated have or could have at this moment. */
 int wr_pool_slots(struct wr_pool *pool, struct wr_lane *const *lanes, size_t count);
