@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The delay ladder's arithmetic: levels, keys and rounding. Level n holds a message for 125 ms *
- * 2^n; a delay is a number of 125 ms units written as 7 hex digits, least significant first, joined
- * by dots, and then where the message goes home to. A message enters at the exchange of its highest
+ * 2^n; a delay is a number of 125 ms units written as up to 7 hex digits, least significant first,
+ * joined by dots, and then where the message goes home to. A message enters at the exchange of its highest
  * set bit. Threads: pure functions.
  */
 #ifndef WR_MODEL_DELAY_H
@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/text.h"
 
 #define WR_DELAY_UNIT_MS 125
 #define WR_DELAY_DIGITS 7
@@ -35,11 +37,25 @@ int64_t wr_delay_level_ms(int level);
 /** Writes the name of a level's exchange and queue, "NS.delay.<ms>". False when it doesn't fit. */
 bool wr_delay_level_name(char *out, size_t size, const char *ns, int level);
 
-/** Writes the routing key: digits, then `kind` ("queue" or "type"), then `name`. `units` may be 0
- * (straight home). False when the key would be longer than 255 bytes. */
+/** Writes the name of the exchange at which retries enter a level, "NS.retry.<ms>". */
+bool wr_delay_retry_name(char *out, size_t size, const char *ns, int level);
+
+/** Writes the routing key: digits, then `kind` ("queue" or "type") and `name` as one word. `units` may
+ * be 0 (straight home). False when the key of the longest delay would be longer than 255 bytes. */
 bool wr_delay_key(char *out, size_t size, uint32_t units, const char *kind, const char *name);
 
-/** The binding key under which `NS.deliver` gives home: seven times "*." and then `kind.name`. */
+/** The binding key under which `NS.deliver` gives home, whatever the digits before it. */
 bool wr_delay_home_key(char *out, size_t size, const char *kind, const char *name);
+
+/** Where a message enters that waits `units` (> 0) and then goes wherever its type is bound: exchange
+ * and key, WR_DELAY_KEY_SIZE bytes each. False as for wr_delay_key, or when `units` are too many. */
+bool wr_delay_to_type(char *exchange, char *key, const char *ns, uint32_t units, const char *type);
+
+/** The same for one that comes home to a queue: a retry. */
+bool wr_delay_to_queue(char *exchange, char *key, const char *ns, uint32_t units,
+                       const char *queue);
+
+/** Where a key leads to, written to `out`; false when it is no key to something of this kind. */
+bool wr_delay_key_home(char *out, size_t size, struct wr_slice key, const char *kind);
 
 #endif

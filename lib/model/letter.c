@@ -144,48 +144,23 @@ static const char *read_type(struct wr_letter *letter, const struct wr_message *
     return "";
 }
 
-/* The end of a ladder's key after its digits: "queue.emails" or "type.email.welcome". */
-static bool ladder_home(struct wr_slice key, struct wr_slice *out)
-{
-    enum { DIGITS = 2 * WR_DELAY_DIGITS };
-    if (key.size <= DIGITS) {
-        return false;
-    }
-    for (size_t i = 0; i < DIGITS; i += 2) {
-        if (!memchr("0123456789abcdef", key.data[i], 16) || key.data[i + 1] != '.') {
-            return false;
-        }
-    }
-    *out = (struct wr_slice){ key.data + DIGITS, key.size - DIGITS };
-    return true;
-}
-
-static bool cut_prefix(struct wr_slice *slice, const char *prefix)
-{
-    size_t size = strlen(prefix);
-    if (slice->size < size || memcmp(slice->data, prefix, size) != 0) {
-        return false;
-    }
-    *slice = (struct wr_slice){ slice->data + size, slice->size - size };
-    return true;
-}
-
 /* In the catch-all, key and exchange tell where a message was going. */
 static void read_way_home(struct wr_letter *letter, const struct wr_message *message,
                           const struct wr_letter_place *place)
 {
     char dead[256];
-    struct wr_slice home;
+    char home[WR_DELAY_KEY_SIZE];
     (void)snprintf(dead, sizeof dead, "%s.dead", place->ns);
-    if (ladder_home(message->key, &home)) {
-        letter->is_on_ladder = true;
-        if (cut_prefix(&home, "queue.")) {
-            letter->data.queue = keep(letter, home);
-        } else if (cut_prefix(&home, "type.") && !*letter->data.type) {
-            letter->data.type = keep(letter, home);
-        }
-    } else if (wr_slice_is(message->exchange, dead)) {
+    if (wr_slice_is(message->exchange, dead)) {
         letter->data.queue = keep(letter, message->key);
+    } else if (wr_delay_key_home(home, sizeof home, message->key, "queue")) {
+        letter->is_on_ladder = true;
+        letter->data.queue = keep(letter, wr_slice_of(home));
+    } else if (wr_delay_key_home(home, sizeof home, message->key, "type")) {
+        letter->is_on_ladder = true;
+        if (!*letter->data.type) {
+            letter->data.type = keep(letter, wr_slice_of(home));
+        }
     }
 }
 

@@ -227,9 +227,7 @@ static warren_status set_route(struct wr_parcel *parcel, const warren_message *m
     uint32_t units = wr_delay_units(delay_ms);
     bool fits;
     if (units) {
-        int level = wr_delay_entry_level(units);
-        fits = wr_delay_level_name(parcel->exchange, sizeof parcel->exchange, how->ns, level) &&
-               wr_delay_key(parcel->key, sizeof parcel->key, units, "type", message->type);
+        fits = wr_delay_to_type(parcel->exchange, parcel->key, how->ns, units, message->type);
     } else {
         const char *exchange = message->exchange;
         int size = exchange

@@ -181,9 +181,8 @@ static bool set_route(struct wr_parcel *parcel, const struct warren_job *job,
         fits = size < (int)sizeof parcel->exchange && key < (int)sizeof parcel->key;
     } else {
         uint32_t units = wr_delay_units(how->delay_ms);
-        int level = units ? wr_delay_entry_level(units) : 0;
-        fits = wr_delay_level_name(parcel->exchange, sizeof parcel->exchange, how->ns, level) &&
-               wr_delay_key(parcel->key, sizeof parcel->key, units ? units : 1, "queue", how->home);
+        fits =
+            wr_delay_to_queue(parcel->exchange, parcel->key, how->ns, units ? units : 1, how->home);
     }
     parcel->message.exchange = wr_slice_of(parcel->exchange);
     parcel->message.key = wr_slice_of(parcel->key);

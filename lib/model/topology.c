@@ -3,12 +3,15 @@
 // then bindings, so that the list can be sent as it is. The picture:
 //
 //   publish ──► NS.jobs (or the queue's own exchange) ──type──► work queue ──dead──► NS.dead
-//   retry   ──► NS.delay.<ms> ─► … TTL queues, one a bit … ─► NS.deliver ──home key──► work queue
+//   delayed publish ──► NS.delay.<ms> ──► … TTL queues, one a bit … ──► NS.deliver ──► work queue
+//   retry           ──► NS.retry.<ms> ──► as a delayed one from its first queue on
+//   retry, one hop  ──► NS.retry.<ms> ──► TTL queue ──► NS.delay.<ms> ──► NS.home ──► work queue
 //   what no queue takes on the way ──► NS.unrouted
 //
 // The ladder's bindings look at one hex digit each: exchange n, of digit p = n / 4, sends a message
 // to the queue of the highest set bit at or below its own in that digit, and where none is set, on
-// to the exchange of the next lower digit. So a zero digit costs one hop and no wait.
+// to the exchange of the next lower digit. So a zero digit costs one hop and no wait. What has no
+// digits, a retry of one hop, is taken by none of them and goes to their alternate exchange, NS.home.
 //
 // Isolated types: a switch binds the new queue and in the next breath unbinds the old one; the
 // other way round a message could find no queue. The pair is sent in one write.
@@ -28,6 +31,7 @@ struct plan {
     char jobs[WR_NAME_SIZE];
     char dead[WR_NAME_SIZE];
     char deliver[WR_NAME_SIZE];
+    char home[WR_NAME_SIZE];
     char unrouted[WR_NAME_SIZE];
     char isolated[WR_NAME_SIZE];
     const char **queues; /* the names of all queues, sorted, once all are in the list */
@@ -120,6 +124,16 @@ static void add_markers(struct plan *plan, const struct wr_queue_settings *queue
     }
 }
 
+/* The exchange, and the queue, of a level; below the lowest is the way home. */
+static void level_target(const struct plan *plan, char *out, size_t size, int level)
+{
+    if (level < 0) {
+        (void)snprintf(out, size, "%s", plan->deliver);
+    } else {
+        (void)wr_delay_level_name(out, size, plan->settings->ns, level);
+    }
+}
+
 static bool isolates_any(const struct wr_settings *settings)
 {
     for (size_t i = 0; i < settings->queue_count; i++) {
@@ -138,10 +152,13 @@ static warren_status add_exchanges(struct plan *plan, int levels, warren_error *
     add_exchange(plan, plan->jobs, "topic", NULL);
     add_exchange(plan, plan->dead, "direct", plan->unrouted);
     add_exchange(plan, plan->deliver, "topic", plan->unrouted);
+    add_exchange(plan, plan->home, "direct", plan->unrouted);
     for (int level = 0; level < levels; level++) {
         char name[WR_NAME_SIZE];
-        (void)wr_delay_level_name(name, sizeof name, plan->settings->ns, level);
-        add_exchange(plan, name, "topic", plan->unrouted);
+        level_target(plan, name, sizeof name, level);
+        add_exchange(plan, name, "topic", plan->home);
+        (void)wr_delay_retry_name(name, sizeof name, plan->settings->ns, level);
+        add_exchange(plan, name, "fanout", plan->unrouted);
     }
     if (isolates_any(plan->settings)) {
         add_exchange(plan, plan->isolated, "fanout", NULL);
@@ -165,15 +182,6 @@ static void add_kept_queue(struct plan *plan, const char *name)
                                       .name = name,
                                       .arguments = { .type = WR_QUORUM,
                                                      .delivery_limit = WR_DELIVERY_LIMIT_KEEP } });
-}
-
-static void level_target(const struct plan *plan, char *out, size_t size, int level)
-{
-    if (level < 0) {
-        (void)snprintf(out, size, "%s", plan->deliver);
-    } else {
-        (void)wr_delay_level_name(out, size, plan->settings->ns, level);
-    }
 }
 
 static void add_level_queue(struct plan *plan, int level)
@@ -333,11 +341,23 @@ static void add_rung(struct plan *plan, int level, unsigned value)
                                                       .key = key });
 }
 
+static void bind_retry(struct plan *plan, int level)
+{
+    char source[WR_NAME_SIZE];
+    char queue[WR_NAME_SIZE];
+    (void)wr_delay_retry_name(source, sizeof source, plan->settings->ns, level);
+    level_target(plan, queue, sizeof queue, level);
+    add_binding(plan, source, queue, "");
+}
+
 static void bind_home(struct plan *plan, const char *queue)
 {
     char key[WR_DELAY_KEY_SIZE];
     if (wr_delay_home_key(key, sizeof key, "queue", queue)) {
         add_binding(plan, plan->deliver, queue, key);
+    }
+    if (wr_delay_key(key, sizeof key, 0, "queue", queue)) {
+        add_binding(plan, plan->home, queue, key);
     }
 }
 
@@ -415,6 +435,7 @@ static warren_status add_bindings(struct plan *plan, int levels, warren_error *e
         for (unsigned value = 0; value < 16; value++) {
             add_rung(plan, level, value);
         }
+        bind_retry(plan, level);
     }
     for (size_t i = 0; i < plan->settings->queue_count; i++) {
         const struct wr_queue_settings *queue = &plan->settings->queues[i];
@@ -480,6 +501,7 @@ warren_status wr_topology_build(struct wr_topology **out, const struct wr_settin
     wr_topology_exchange(plan.jobs, sizeof plan.jobs, settings->ns, "jobs");
     wr_topology_exchange(plan.dead, sizeof plan.dead, settings->ns, "dead");
     wr_topology_exchange(plan.deliver, sizeof plan.deliver, settings->ns, "deliver");
+    wr_topology_exchange(plan.home, sizeof plan.home, settings->ns, "home");
     wr_topology_exchange(plan.unrouted, sizeof plan.unrouted, settings->ns, "unrouted");
     wr_topology_exchange(plan.isolated, sizeof plan.isolated, settings->ns, "isolated");
     plan.builder.topology->marker = wr_topology_keep(&plan.builder, plan.isolated);

@@ -57,10 +57,11 @@ static void add_ladder(void)
         int ms;
     } rows[] = {
         { "plain TTL queue, 1 s", "--key ladder-wait", HOP_MS },
-        { "ladder, one hop, 1 s", "--exchange warren.delay.1000 --key 8.0.0.0.0.0.0.queue.ladder",
+        { "a retry, one hop, 1 s", "--exchange warren.retry.1000 --key queue/ladder", HOP_MS },
+        { "a delayed publish, one hop, 1 s", "--exchange warren.delay.1000 --key 8.type/ladder/job",
           HOP_MS },
-        { "ladder, five hops, 3.875 s",
-          "--exchange warren.delay.2000 --key f.1.0.0.0.0.0.queue.ladder", 3875 },
+        { "a retry, five hops, 3.875 s", "--exchange warren.retry.2000 --key f.1.queue/ladder",
+          3875 },
     };
     struct bench *bench =
         bench_add("ladder", "Jobs come home from the delay ladder, all at once.", 10000);
@@ -80,9 +81,10 @@ static void add_ladder(void)
     bench_add_goal(
         bench, (struct goal){
                    .text = "one hop: rate to a plain TTL queue", .a = 1, .b = 0, .limit = 0.85 });
+    bench_add_goal(bench, (struct goal){ .text = "a delayed publish", .a = 2, .b = 0 });
     bench_add_goal(
         bench,
-        (struct goal){ .text = "five hops: rate to a plain TTL queue of one", .a = 2, .b = 0 });
+        (struct goal){ .text = "five hops: rate to a plain TTL queue of one", .a = 3, .b = 0 });
 }
 
 /* --- dead letters --------------------------------------------------------------------------------- */

@@ -518,7 +518,7 @@ static void what_the_ladder_could_not_bring_home_goes_on_from_the_catch_all(void
                                   .present = WR_MESSAGE_ID | WR_HEADERS,
                                   .message_id = wr_slice_of("late"),
                                   .headers = { headers.data, headers.size } };
-    publish("3.0.0.0.0.0.0.queue.emails", &message);
+    publish("3.queue/emails", &message);
     await_confirms();
     CU_ASSERT(settles_at("warren.unrouted", 1));
     CU_ASSERT_EQUAL(warren_dead_replay(admin, &filter, NULL, NULL, &count, &err), WARREN_NOT_FOUND);

@@ -102,8 +102,8 @@ static void copied_death(struct wr_text *headers, struct wr_message *message)
 static void copies(struct wr_text *headers, struct wr_message *message)
 {
     (void)message;
-    add_strings(headers, "CC", "0.0.0.0.0.0.0.queue.victim", "1.0.0.0.0.0.0.queue.victim");
-    add_strings(headers, "BCC", "victim", "3.0.0.0.0.0.0.type.victim");
+    add_strings(headers, "CC", "queue/victim", "1.queue/victim");
+    add_strings(headers, "BCC", "victim", "3.type/victim");
 }
 
 static void copies_that_are_no_array(struct wr_text *headers, struct wr_message *message)

@@ -136,7 +136,7 @@ static void an_unknown_type_dies(void)
     CU_ASSERT_STRING_EQUAL(letter.reason, "unknown_type");
     CU_ASSERT_PTR_NOT_NULL(strstr(letter.error, "stranger"));
     message = (struct wr_message){ .exchange = wr_slice_of("warren.deliver"),
-                                   .key = wr_slice_of("0.0.0.0.0.0.0.queue.input") };
+                                   .key = wr_slice_of("queue/input") };
     letter = die(config, message);
     CU_ASSERT_STRING_EQUAL(letter.reason, "unknown_type");
     crew_stop(w);

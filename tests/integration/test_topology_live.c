@@ -172,8 +172,8 @@ static void a_wrong_key_ends_in_the_catch_all_and_stops_no_level(void)
                                          "",
                                          "8",
                                          "8.0.0",
-                                         "g.0.0.0.0.0.0.queue.wrong-one",
-                                         "0.0.0.0.0.0.0.queue.nobody",
+                                         "g.queue/wrong-one",
+                                         "queue/nobody",
                                          "8.0.0.0.0.0.0" };
     enum { WRONG = sizeof wrong / sizeof wrong[0] };
     struct story story;

@@ -39,11 +39,48 @@ static void keys_are_digits_from_the_least_and_then_home(void)
 {
     char key[WR_DELAY_KEY_SIZE];
     CU_ASSERT(wr_delay_key(key, sizeof key, 8, "queue", "my.queue"));
-    CU_ASSERT_STRING_EQUAL(key, "8.0.0.0.0.0.0.queue.my.queue");
+    CU_ASSERT_STRING_EQUAL(key, "8.queue/my/queue");
+    CU_ASSERT(wr_delay_key(key, sizeof key, 32, "queue", "a/b.c"));
+    CU_ASSERT_STRING_EQUAL(key, "0.2.queue/a\x1f"
+                                "b/c");
+    CU_ASSERT(wr_delay_key(key, sizeof key, 0, "queue", "emails"));
+    CU_ASSERT_STRING_EQUAL(key, "queue/emails");
     CU_ASSERT(wr_delay_key(key, sizeof key, 0xabcdef1, "type", "email.welcome"));
-    CU_ASSERT_STRING_EQUAL(key, "1.f.e.d.c.b.a.type.email.welcome");
+    CU_ASSERT_STRING_EQUAL(key, "1.f.e.d.c.b.a.type/email/welcome");
     CU_ASSERT(wr_delay_home_key(key, sizeof key, "queue", "emails"));
-    CU_ASSERT_STRING_EQUAL(key, "*.*.*.*.*.*.*.queue.emails");
+    CU_ASSERT_STRING_EQUAL(key, "#.queue/emails");
+}
+
+static void a_key_tells_where_it_leads_to(void)
+{
+    static const char *const names[] = { "emails", "my.queue", "a/b.c", "...",
+                                         "//",     "queue/x",  "8.a" };
+    char key[WR_DELAY_KEY_SIZE];
+    char name[WR_DELAY_KEY_SIZE];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        for (uint32_t units = 0; units < 70000; units = 3 * units + 1) {
+            CU_ASSERT(wr_delay_key(key, sizeof key, units, "queue", names[i]));
+            CU_ASSERT(wr_delay_key_home(name, sizeof name, wr_slice_of(key), "queue"));
+            CU_ASSERT_STRING_EQUAL(name, names[i]);
+            CU_ASSERT_FALSE(wr_delay_key_home(name, sizeof name, wr_slice_of(key), "type"));
+            CU_ASSERT_PTR_NULL(strchr(strstr(key, "queue/"), '.'));
+        }
+    }
+}
+
+static void what_is_no_key_leads_nowhere(void)
+{
+    static const char *const keys[] = { "",         "8",        "8.",        "queue",
+                                        "queue/",   "8.queue/", "g.queue/a", "88.queue/a",
+                                        ".queue/a", "queue.a",  "8queue/a" };
+    char name[WR_DELAY_KEY_SIZE];
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        CU_ASSERT_FALSE(wr_delay_key_home(name, sizeof name, wr_slice_of(keys[i]), "queue"));
+    }
+    CU_ASSERT_FALSE(
+        wr_delay_key_home(name, sizeof name, wr_slice_of("0.0.0.0.0.0.0.0.queue/a"), "queue"));
+    CU_ASSERT_FALSE(
+        wr_delay_key_home(name, sizeof name, (struct wr_slice){ "queue/a\0b", 9 }, "queue"));
 }
 
 static void what_does_not_fit_is_no_key(void)
@@ -52,12 +89,14 @@ static void what_does_not_fit_is_no_key(void)
     char name[300] = "";
     memset(name, 'q', 235);
     CU_ASSERT(wr_delay_key(key, sizeof key, 1, "queue", name));
+    CU_ASSERT_EQUAL(strlen(key), 243);
+    CU_ASSERT(wr_delay_key(key, sizeof key, 0xfffffff, "queue", name));
     CU_ASSERT_EQUAL(strlen(key), 255);
     name[235] = 'q';
     CU_ASSERT_FALSE(wr_delay_key(key, sizeof key, 1, "queue", name));
     CU_ASSERT_FALSE(wr_delay_home_key(key, sizeof key, "queue", name));
     CU_ASSERT_FALSE(wr_delay_key(key, sizeof key, UINT32_C(1) << 28, "queue", "q"));
-    CU_ASSERT_FALSE(wr_delay_key(key, 10, 1, "queue", "q"));
+    CU_ASSERT_FALSE(wr_delay_key(key, 9, 1, "queue", "q"));
     CU_ASSERT_FALSE(wr_delay_key(key, sizeof key, wr_delay_units(INT64_MAX), "queue", "q"));
 }
 
@@ -79,6 +118,8 @@ int main(void)
     CU_ADD_TEST(suite, thirty_six_hours_need_twenty_levels);
     CU_ADD_TEST(suite, a_delay_enters_at_its_highest_bit);
     CU_ADD_TEST(suite, keys_are_digits_from_the_least_and_then_home);
+    CU_ADD_TEST(suite, a_key_tells_where_it_leads_to);
+    CU_ADD_TEST(suite, what_is_no_key_leads_nowhere);
     CU_ADD_TEST(suite, what_does_not_fit_is_no_key);
     CU_ADD_TEST(suite, levels_are_named_by_their_milliseconds);
     CU_basic_run_tests();
