@@ -57,7 +57,7 @@ void wr_broker_cork(struct wr_broker *broker, bool holds_back)
     broker->calls->cork(broker, holds_back);
 }
 
-bool wr_broker_has_room(const struct wr_broker *broker)
+bool wr_broker_has_room(struct wr_broker *broker)
 {
     return broker->calls->has_room(broker);
 }

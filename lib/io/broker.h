@@ -196,10 +196,10 @@ warren_status wr_broker_publish(struct wr_broker *broker, uint16_t channel,
                                 const struct wr_message *message, warren_error *err);
 
 /** Whether the socket takes data now, so that a publish would not wait. */
-bool wr_broker_has_room(const struct wr_broker *broker);
+bool wr_broker_has_room(struct wr_broker *broker);
 
-/** Between the two calls what is sent may be held back (for 0.2 s at most), so that many messages share
- * a packet. */
+/** Between the two calls, with which nothing but publishes stands, messages may be held back, so that
+ * many are written at once. What can't be written at the end is told by WR_EVENT_CLOSED. */
 void wr_broker_cork(struct wr_broker *broker, bool holds_back);
 
 /* --- for broker kinds --- */
@@ -213,7 +213,7 @@ struct wr_broker_calls {
     int64_t (*deadline_us)(const struct wr_broker *);
     void (*next)(struct wr_broker *, struct wr_event *);
     bool (*has_more)(const struct wr_broker *);
-    bool (*has_room)(const struct wr_broker *);
+    bool (*has_room)(struct wr_broker *);
     void (*cork)(struct wr_broker *, bool);
     warren_status (*channel_open)(struct wr_broker *, uint16_t, bool, warren_error *);
     warren_status (*channel_close)(struct wr_broker *, uint16_t, warren_error *);

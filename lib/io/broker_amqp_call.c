@@ -71,11 +71,15 @@ static bool wait_for(struct wr_amqp *amqp, short events, int64_t deadline_us, sh
     return left_ms > 0;
 }
 
-bool wr_amqp_has_room(const struct wr_broker *broker)
+bool wr_amqp_has_room(struct wr_broker *broker)
 {
-    const struct wr_amqp *amqp = (const struct wr_amqp *)broker;
-    struct pollfd polled = { .fd = amqp->fd, .events = POLLOUT };
-    return amqp->unchecked < CHECK_EVERY_BYTES / 2 || poll(&polled, 1, 0) != 0;
+    struct wr_amqp *amqp = wr_amqp_of(broker);
+    if (!amqp->is_roomy && amqp->unchecked + amqp->gathered >= CHECK_EVERY_BYTES / 2) {
+        struct pollfd polled = { .fd = amqp->fd, .events = POLLOUT };
+        amqp->is_roomy = poll(&polled, 1, 0) != 0;
+        return amqp->is_roomy;
+    }
+    return true;
 }
 
 warren_status wr_amqp_make_room(struct wr_amqp *amqp, size_t bytes, warren_error *err)
@@ -188,7 +192,8 @@ warren_status wr_amqp_ask(struct wr_amqp *amqp, uint16_t number, amqp_method_num
                           void *method, amqp_method_number_t answer, warren_error *err)
 {
     amqp->call = (struct wr_amqp_call){ .channel = number, .answer = answer };
-    warren_status status = wr_amqp_make_room(amqp, 256, err);
+    warren_status status = wr_amqp_flush(amqp, err);
+    status = status ? status : wr_amqp_make_room(amqp, 256, err);
     if (!status && !is_failed(amqp, number)) {
         status = wr_amqp_send(amqp, number, id, method, err);
     }

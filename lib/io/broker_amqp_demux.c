@@ -48,7 +48,7 @@ static bool dies_with_channel(enum wr_event_kind kind)
            kind == WR_EVENT_CANCELLED || kind == WR_EVENT_CHANNEL_CLOSED;
 }
 
-/* Drops what was queued and half put together. */
+/* Drops what was queued, half put together, and not yet written. */
 static void drop_messages(struct wr_amqp *amqp, uint16_t number)
 {
     struct wr_list kept = { 0 };
@@ -62,6 +62,7 @@ static void drop_messages(struct wr_amqp *amqp, uint16_t number)
         }
     }
     amqp->events = kept;
+    amqp->gathered = amqp->gather_channel == number ? 0 : amqp->gathered;
     struct wr_amqp_channel *channel = amqp->channels[number];
     wr_delivery_free(channel->delivery);
     channel->delivery = NULL;

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: publishing. rabbitmq-c takes properties as a struct and headers as its own tree, so the
 // headers' bytes are turned into that tree in a pool which is recycled for each message: after the
-// first few messages nothing is allocated. Small bodies go through amqp_basic_publish (which lets
-// the kernel put its frames into one packet); larger ones frame by frame, so that the socket can be
-// asked between two of them.
+// first few messages nothing is allocated. Small messages are gathered (broker_amqp_gather.c), or with
+// TLS go through amqp_basic_publish; larger ones frame by frame, so that the socket can be asked between
+// two of them.
 #include "io/broker_amqp_state.h"
 
 #include "base/error.h"
 
-/* Of a frame; of a header frame (frame, class and size, flags, table length, numbers); of a publish
- * without its headers and body, about. */
-enum { FRAME_OVERHEAD = 8, HEADER_OVERHEAD = 8 + 12 + 2 + 4 + 10, MESSAGE_OVERHEAD = 256 };
+/* Of a frame; of a header frame (frame, class and size, flags, table length, numbers); of a method
+ * frame (frame, method, ticket, two short strings, flags); of a publish without its headers and body,
+ * about. */
+enum {
+    FRAME_OVERHEAD = 8,
+    HEADER_OVERHEAD = 8 + 12 + 2 + 4 + 10,
+    METHOD_MOST = 8 + 4 + 2 + 2 * 256 + 1,
+    MESSAGE_OVERHEAD = 256
+};
 
 static void fill_properties(const struct wr_message *message, amqp_basic_properties_t *out)
 {
@@ -31,9 +37,9 @@ static void fill_properties(const struct wr_message *message, amqp_basic_propert
 }
 
 /* Exchange, key and all string properties travel as short strings; properties and headers together
- * in one frame. */
+ * in one frame. Says how many bytes the message takes at most. */
 static warren_status check_lengths(const struct wr_message *message, size_t frame_most,
-                                   warren_error *err)
+                                   size_t *out_bytes, warren_error *err)
 {
     size_t size = HEADER_OVERHEAD + (message->present & WR_HEADERS ? message->headers.size : 0);
     const struct {
@@ -67,6 +73,8 @@ static warren_status check_lengths(const struct wr_message *message, size_t fram
                        "properties and headers need %zu bytes, this broker's frames hold %zu", size,
                        frame_most);
     }
+    size_t frames = message->body.size / (frame_most - FRAME_OVERHEAD) + 1;
+    *out_bytes = size + METHOD_MOST + message->body.size + frames * FRAME_OVERHEAD;
     return WARREN_OK;
 }
 
@@ -137,15 +145,26 @@ static warren_status check_state(struct wr_amqp *amqp, uint16_t number, warren_e
     return WARREN_OK;
 }
 
+static warren_status make_way(struct wr_amqp *amqp, uint16_t number, size_t bytes, bool is_gathered,
+                              warren_error *err)
+{
+    if (is_gathered) {
+        return wr_amqp_make_place(amqp, number, bytes, err);
+    }
+    warren_status status = wr_amqp_flush(amqp, err);
+    return status ? status : wr_amqp_make_room(amqp, bytes, err);
+}
+
 warren_status wr_amqp_publish(struct wr_broker *broker, uint16_t number,
                               const struct wr_message *message, warren_error *err)
 {
     struct wr_amqp *amqp = wr_amqp_of(broker);
     warren_status status = check_state(amqp, number, err);
     size_t frame_most = status ? 0 : (size_t)amqp_get_frame_max(amqp->connection);
-    status = status ? status : check_lengths(message, frame_most, err);
-    size_t head = message->headers.size + MESSAGE_OVERHEAD;
-    status = status ? status : wr_amqp_make_room(amqp, head + message->body.size, err);
+    size_t bytes = 0;
+    status = status ? status : check_lengths(message, frame_most, &bytes, err);
+    bool is_gathered = !amqp->is_tls && bytes <= WR_GATHER_BYTES;
+    status = status ? status : make_way(amqp, number, bytes, is_gathered, err);
     status = status ? status : check_state(amqp, number, err); /* something may have come in */
     if (status || amqp->channels[number]->has_failed) {
         return status; /* on a failed channel it is as if it had crossed the broker's close */
@@ -158,6 +177,9 @@ warren_status wr_amqp_publish(struct wr_broker *broker, uint16_t number,
     }
     if (status) {
         return status;
+    }
+    if (is_gathered) {
+        return wr_amqp_gather(amqp, number, message, &properties, err);
     }
     if (message->body.size > frame_most / 2) {
         return send_large(amqp, number, message, &properties, err);

@@ -39,14 +39,6 @@ void wr_amqp_tune_socket(int fd, int64_t heartbeat_us)
     set_flag(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)timeout_ms);
 }
 
-void wr_amqp_cork(struct wr_broker *broker, bool holds_back)
-{
-    const struct wr_amqp *amqp = wr_amqp_of(broker);
-    if (!amqp->is_dead) {
-        set_flag(amqp->fd, IPPROTO_TCP, TCP_CORK, holds_back);
-    }
-}
-
 /* Tells the watch what to cut while there is nothing but a descriptor; -1: nothing any more. */
 static void point_watch(struct wr_amqp *amqp, int fd)
 {

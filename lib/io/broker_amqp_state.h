@@ -5,7 +5,7 @@
  * - connect: hosts, credentials, socket, TLS, login (broker_amqp_connect, _login, _socket, _tls)
  * - in: frames -> assemblers, one a channel -> events (broker_amqp_demux)
  * - out: calls with an answer, sends without one (broker_amqp_call, and by noun: _topology, _channel,
- *   _publish)
+ *   _publish and its _gather)
  * - end: why and how a connection is given up (broker_amqp_end)
  *
  * Everything that comes in goes through one place, wr_amqp_read, which turns a frame into at most
@@ -27,6 +27,7 @@
 #define WR_FRAME_BYTES 131072   /* never less: headers may fill a frame (see broker.h's limits) */
 #define WR_EVENTS_MOST 65536    /* queued; above it nothing is published */
 #define WR_POOL_BYTES 16384     /* a page of the pool for headers */
+#define WR_GATHER_BYTES 16384   /* what is written at once */
 #define WR_SECRET_MOST 8192     /* bytes of a password */
 #define WR_CLOSE_US WR_US_PER_S /* how long a goodbye may take */
 
@@ -100,6 +101,12 @@ struct wr_amqp {
     struct wr_list events; /* of struct wr_amqp_event */
     struct wr_amqp_call call;
     amqp_pool_t pool; /* headers of the message being published */
+
+    bool holds_back;         /* a burst is under way */
+    bool is_roomy;           /* the socket was seen to take data since the last write */
+    uint16_t gather_channel; /* whose frames are gathered: all of one channel */
+    size_t gathered;
+    char out[WR_GATHER_BYTES];
     struct wr_amqp_channel *channels[WR_CHANNELS_MOST + 1];
 };
 
@@ -209,11 +216,24 @@ void wr_amqp_be_patient(struct wr_amqp *amqp);
 /** Notices that another thread cut the connection. */
 void wr_amqp_check_cut(struct wr_amqp *amqp);
 
-/** TCP_CORK. */
+/** Makes place in the buffer for a message of at most so many bytes (and WR_GATHER_BYTES): what is
+ * there may be written first, and events may come in. TIMEOUT: the broker takes no data. */
+warren_status wr_amqp_make_place(struct wr_amqp *amqp, uint16_t channel, size_t bytes,
+                                 warren_error *err);
+
+/** Puts a message's frames where the place was made; unless a burst is under way, writes them. */
+warren_status wr_amqp_gather(struct wr_amqp *amqp, uint16_t channel,
+                             const struct wr_message *message, amqp_basic_properties_t *properties,
+                             warren_error *err);
+
+/** Writes what is gathered. With TIMEOUT nothing of it was. */
+warren_status wr_amqp_flush(struct wr_amqp *amqp, warren_error *err);
+
+/** A burst begins, or ends and is written. */
 void wr_amqp_cork(struct wr_broker *broker, bool holds_back);
 
 /** Whether the next message can be sent without such a wait. */
-bool wr_amqp_has_room(const struct wr_broker *broker);
+bool wr_amqp_has_room(struct wr_broker *broker);
 
 /** Waits, at most the rpc timeout, until the socket takes `bytes` more. */
 warren_status wr_amqp_make_room(struct wr_amqp *amqp, size_t bytes, warren_error *err);

@@ -37,13 +37,12 @@ static void sort(struct arrivals *arrivals)
 /* Sends into the ladder; the body says when, on this process's clock. */
 static void send_delayed(struct story *story, int64_t delay_ms, const char *kind, const char *name)
 {
-    char exchange[WR_NAME_SIZE];
+    char exchange[WR_DELAY_KEY_SIZE];
     char key[WR_DELAY_KEY_SIZE];
     char body[64];
     uint32_t units = wr_delay_units(delay_ms);
-    CU_ASSERT(
-        wr_delay_level_name(exchange, sizeof exchange, story->ns, wr_delay_entry_level(units)));
-    CU_ASSERT(wr_delay_key(key, sizeof key, units, kind, name));
+    CU_ASSERT(strcmp(kind, "queue") == 0 ? wr_delay_to_queue(exchange, key, story->ns, units, name)
+                                         : wr_delay_to_type(exchange, key, story->ns, units, name));
     (void)snprintf(body, sizeof body, "%" PRId64, wr_clock_mono_us(NULL) + delay_ms * WR_US_PER_MS);
     struct wr_message message = { .exchange = wr_slice_of(exchange),
                                   .key = wr_slice_of(key),
@@ -168,13 +167,9 @@ static void jobs_for_a_missing_queue_hold_up_nobody(void)
 
 static void a_wrong_key_ends_in_the_catch_all_and_stops_no_level(void)
 {
-    static const char *const wrong[] = { "x",
-                                         "",
-                                         "8",
-                                         "8.0.0",
-                                         "g.queue/wrong-one",
-                                         "queue/nobody",
-                                         "8.0.0.0.0.0.0" };
+    static const char *const wrong[] = {
+        "x", "", "8", "8.0.0", "g.queue/wrong-one", "queue/nobody", "8.0.0.0.0.0.0"
+    };
     enum { WRONG = sizeof wrong / sizeof wrong[0] };
     struct story story;
     struct arrivals arrivals;

@@ -330,9 +330,7 @@ static void expect_delay(struct fixture *fixture, const char *queue, int64_t del
 {
     char exchange[WR_DELAY_KEY_SIZE];
     char key[WR_DELAY_KEY_SIZE];
-    uint32_t units = wr_delay_units(delay_ms);
-    CU_ASSERT(wr_delay_level_name(exchange, sizeof exchange, "suite", wr_delay_entry_level(units)));
-    CU_ASSERT(wr_delay_key(key, sizeof key, units, "queue", queue));
+    CU_ASSERT(wr_delay_to_queue(exchange, key, "suite", wr_delay_units(delay_ms), queue));
     int64_t sent_ms = fixture_now_ms();
     send_text(fixture, exchange, key, key);
     struct wr_delivery *delivery = fixture_delivery(fixture->receiver, key);

@@ -124,7 +124,7 @@ static void everything_that_a_message_says_is_in_it(void)
 static void a_delay_enters_the_ladder_and_is_written_down(void)
 {
     CU_ASSERT_EQUAL_FATAL(compose((warren_message){ .type = "a", .delay_ms = 1100 }), WARREN_OK);
-    CU_ASSERT(wr_slice_is(parcel.message.exchange, "warren.retry.1000"));
+    CU_ASSERT(wr_slice_is(parcel.message.exchange, "warren.delay.1000"));
     CU_ASSERT(wr_slice_is(parcel.message.key, "9.type/a"));
     CU_ASSERT_EQUAL(number_in(WR_H_DELAY_MS), 1125);
     CU_ASSERT_EQUAL(number_in(WR_H_RUN_AT_MS), now_ms + 1125);

@@ -68,7 +68,9 @@ static void the_list_holds_what_the_design_names(void)
         "exchange warren.dead (direct, unroutable to warren.unrouted)",
         "exchange warren.deliver (topic, unroutable to warren.unrouted)",
         "exchange warren.unrouted (fanout)",
-        "exchange warren.delay.125 (topic, unroutable to warren.unrouted)",
+        "exchange warren.home (direct, unroutable to warren.unrouted)",
+        "exchange warren.delay.125 (topic, unroutable to warren.home)",
+        "exchange warren.retry.125 (fanout, unroutable to warren.unrouted)",
         "exchange shop.events (topic, named by the config)",
         "queue warren.unrouted (quorum, delivery limit 2147483647)",
         "queue warren.delay.125 (quorum, holds 125ms, then to warren.deliver, at least once)",
@@ -84,6 +86,8 @@ static void the_list_holds_what_the_design_names(void)
         "bind queue emails to warren.jobs with email.welcome",
         "bind queue emails to warren.deliver with #.type/email/welcome",
         "bind queue emails to warren.deliver with #.queue/emails",
+        "bind queue emails to warren.home with queue/emails",
+        "bind queue warren.delay.4000 to warren.retry.4000",
         "bind queue orders to shop.events with order.paid",
     };
     struct wr_topology *topology = build(shared_jobs, false);
@@ -208,11 +212,12 @@ static bool matches(const char *pattern, const char *key)
     return !*key;
 }
 
-static const struct wr_item *find_queue(const struct wr_topology *topology, const char *name)
+static const struct wr_item *find(const struct wr_topology *topology, enum wr_item_kind kind,
+                                  const char *name)
 {
     for (size_t i = 0; i < topology->length; i++) {
         const struct wr_item *item = &topology->items[i];
-        if (item->kind == WR_ITEM_QUEUE && strcmp(item->name, name) == 0) {
+        if (item->kind == kind && strcmp(item->name, name) == 0) {
             return item;
         }
     }
@@ -224,10 +229,11 @@ static const struct wr_item *route(const struct wr_topology *topology, const cha
                                    const char *key)
 {
     const struct wr_item *found = NULL;
+    bool takes_all = strcmp(find(topology, WR_ITEM_EXCHANGE, exchange)->type, "fanout") == 0;
     for (size_t i = 0; i < topology->length; i++) {
         const struct wr_item *item = &topology->items[i];
         if (item->kind == WR_ITEM_BIND && strcmp(item->name, exchange) == 0 &&
-            matches(item->key, key)) {
+            (takes_all || matches(item->key, key))) {
             CU_ASSERT_PTR_NULL(found);
             found = item;
         }
@@ -235,31 +241,48 @@ static const struct wr_item *route(const struct wr_topology *topology, const cha
     return found;
 }
 
-/* How long a message is under way until it reaches `home`; -1: it gets lost. */
-static int64_t walk(const struct wr_topology *topology, uint32_t units, const char *home)
+/* How long a message is under way until it reaches `home`; -1: it ends in the catch-all. */
+static int64_t walk_from(const struct wr_topology *topology, char *exchange, const char *key,
+                         const char *home)
 {
-    char key[WR_DELAY_KEY_SIZE];
-    char exchange[WR_NAME_SIZE];
-    CU_ASSERT(wr_delay_key(key, sizeof key, units, "queue", home));
-    wr_delay_level_name(exchange, sizeof exchange, "warren", wr_delay_entry_level(units));
     int64_t waited = 0;
     for (int hops = 0; hops < 60; hops++) {
         const struct wr_item *binding = route(topology, exchange, key);
         if (!binding) {
-            return -1;
-        }
-        if (!binding->to_queue) {
-            (void)snprintf(exchange, sizeof exchange, "%s", binding->destination);
+            const char *next = find(topology, WR_ITEM_EXCHANGE, exchange)->alternate;
+            (void)snprintf(exchange, WR_NAME_SIZE, "%s", next);
             continue;
         }
-        const struct wr_item *queue = find_queue(topology, binding->destination);
+        if (!binding->to_queue) {
+            (void)snprintf(exchange, WR_NAME_SIZE, "%s", binding->destination);
+            continue;
+        }
+        const struct wr_item *queue = find(topology, WR_ITEM_QUEUE, binding->destination);
         if (!queue->arguments.ttl_ms) {
             return strcmp(queue->name, home) == 0 ? waited : -1;
         }
         waited += queue->arguments.ttl_ms;
-        (void)snprintf(exchange, sizeof exchange, "%s", queue->arguments.dead_exchange);
+        (void)snprintf(exchange, WR_NAME_SIZE, "%s", queue->arguments.dead_exchange);
     }
     return -1;
+}
+
+static int64_t walk(const struct wr_topology *topology, uint32_t units, const char *home)
+{
+    char key[WR_DELAY_KEY_SIZE];
+    char exchange[WR_NAME_SIZE];
+    CU_ASSERT(wr_delay_to_queue(exchange, key, "warren", units, home));
+    return walk_from(topology, exchange, key, home);
+}
+
+/* The same for what was published with a delay. */
+static int64_t walk_of_type(const struct wr_topology *topology, uint32_t units, const char *type,
+                            const char *home)
+{
+    char key[WR_DELAY_KEY_SIZE];
+    char exchange[WR_NAME_SIZE];
+    CU_ASSERT(wr_delay_to_type(exchange, key, "warren", units, type));
+    return walk_from(topology, exchange, key, home);
 }
 
 static void every_delay_comes_home_after_exactly_its_time(void)
@@ -267,6 +290,8 @@ static void every_delay_comes_home_after_exactly_its_time(void)
     struct wr_topology *topology = build(shared_jobs, false);
     for (uint32_t units = 1; units < 600; units++) {
         CU_ASSERT_EQUAL_FATAL(walk(topology, units, "emails"), (int64_t)units * WR_DELAY_UNIT_MS);
+        CU_ASSERT_EQUAL_FATAL(walk_of_type(topology, units, "email.welcome", "emails"),
+                              (int64_t)units * WR_DELAY_UNIT_MS);
     }
     uint32_t state = 12345;
     for (int round = 0; round < 300; round++) {
@@ -274,7 +299,9 @@ static void every_delay_comes_home_after_exactly_its_time(void)
         uint32_t units = (state >> 8) % ((1u << 20) - 1) + 1;
         CU_ASSERT_EQUAL_FATAL(walk(topology, units, "orders"), (int64_t)units * WR_DELAY_UNIT_MS);
     }
+    CU_ASSERT_EQUAL(walk(topology, 8, "nobody"), -1);
     CU_ASSERT_EQUAL(walk(topology, 9, "nobody"), -1);
+    CU_ASSERT_EQUAL(walk_of_type(topology, 8, "nobodys", "emails"), -1);
     wr_topology_free(topology);
 }
 
