@@ -32,6 +32,7 @@ enum fake_count {
     FAKE_LOOKS,   /* passive declares of a queue */
     FAKE_CHANNEL_OPENS,
     FAKE_CHANNEL_CLOSES, /* channel.close and channel.close-ok of the client */
+    FAKE_LATE_PUBLISHES, /* on a channel after that: a real broker ends the connection */
     FAKE_HEARTBEATS,     /* of the client */
     FAKE_COUNTS,
 };

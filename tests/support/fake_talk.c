@@ -186,6 +186,7 @@ static void on_channel_close(struct fake *fake, const struct request *request)
 {
     if (request->method == 40)
         answer_with(fake, request, 41, NULL);
+    request->session->channels[request->place.channel].is_closed = true;
     fake_count(fake, FAKE_CHANNEL_CLOSES);
 }
 
@@ -404,6 +405,8 @@ static void end_publish(struct fake *fake, struct fake_session *session)
         fake_give_up("memory");
     fake->publishes[number] = *publish;
     uint16_t channel = publish->place.channel;
+    if (session->channels[channel].is_closed)
+        fake_count(fake, FAKE_LATE_PUBLISHES);
     if (session->channels[channel].confirms && !fake->is_withheld && !fake->is_mute)
         fake_push_confirm(session, channel, publish->tag, FAKE_ACK);
     fake_count(fake, FAKE_PUBLISHES);

@@ -21,6 +21,7 @@ struct fake_channel {
     uint64_t publishes;
     uint64_t deliveries;
     bool confirms;
+    bool is_closed; /* by whomever */
 };
 
 struct fake_session {
