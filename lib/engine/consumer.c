@@ -7,22 +7,16 @@
 //     broker ──next──▶ decode ──▶ batch ──▶ pool ──▶ runner
 //     broker ◀── ack window ◀──mailbox── settle ◀───────┘
 //
-// A job is born in `take_delivery` and freed in `free_job`. Each channel that is opened is an epoch
+// How a job is made and leaves is in consumer_jobs.c. Each channel that is opened is an epoch
 // (subscription.c): a job that comes home from an older one is dropped, since the broker has given it
 // to somebody else by then, and one that has not started when its channel breaks is dropped at once.
 // A drain cancels the consumers, gives back what has not started, and is over when no job is out.
-#include "engine/consumer.h"
-
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/mailbox.h"
-#include "base/thread.h"
-#include "engine/lateness.h"
-#include "engine/subscription.h"
-#include "engine/tide.h"
+#include "engine/consumer_state.h"
 
 enum { EVENTS_A_ROUND = 2048, STEP_MOST_US = 1000000, WATCH_EVERY_US = 1000000 };
 enum { ADAPT_EVERY_US = 20000, ALIVE_US = 5000000, ROUSE_EVERY_US = 5000 };
@@ -31,148 +25,19 @@ enum { FLOOD_NAP_US = 400 };
 enum { NAP_US = 500 };           /* how long settled jobs may gather */
 enum { STOP_GRACE_US = 300000 }; /* for a thread to end before its connection is cut */
 
-struct wr_consumer {
-    struct wr_consumer_options options;
-    struct wr_pool *pool;
-    struct wr_runner *runner;
-    struct wr_mailbox settled;
-    struct wr_thread thread;
-    atomic_bool wants_drain;
-    atomic_bool stops;
-    /* Consumer's thread only. */
-    struct wr_subscription sub;
-    struct wr_lateness lateness;
-    bool is_draining;
-    bool has_moved;     /* in this round something came or went */
-    bool has_come_home; /* since the pool was last roused, or looked at for that */
-    int64_t quiet_us;   /* since when nothing has come home */
-    struct wr_tide tide;
-    int64_t wall_ms;      /* at the beginning of this round */
-    size_t out;           /* jobs that are not home */
-    struct wr_list batch; /* jobs of this round */
-    int64_t next_watch_us;
-    int64_t next_adapt_us;
-    /* Under the end lock. */
-    pthread_mutex_t end_lock;
-    pthread_cond_t has_drained;
-    bool is_drained;
-};
-
-static void free_job(struct wr_consumer *consumer, struct warren_job *job)
+/* What has not started goes with its channel: running it too would double it for certain. */
+static bool still_stands(void *user, const struct warren_job *job)
 {
-    consumer->out--;
-    consumer->has_moved = true;
-    consumer->has_come_home = true;
-    atomic_store_explicit(&consumer->options.counters->in_flight, consumer->out,
-                          memory_order_relaxed);
-    wr_delivery_free(job->delivery);
-    wr_job_free(job);
+    (void)user;
+    return !wr_consumer_has_lost(job);
 }
 
-static bool is_stale(const struct warren_job *job)
+static void forget_lost(void *user)
 {
-    const struct wr_source *source = job->source;
-    return atomic_load(&source->epoch) != job->generation;
+    (void)wr_consumer_give_back(user, still_stands, NULL);
 }
 
-/* What has not started goes with its channel: the broker gives it to somebody else, and running it
- * too would double it for certain. */
-static void forget_unstarted(void *user)
-{
-    struct wr_consumer *consumer = user;
-    struct wr_list unstarted = wr_pool_take_back(consumer->pool);
-    struct wr_list kept = { 0 };
-    wr_list_append(&unstarted, &consumer->batch);
-    for (struct wr_link *link; (link = wr_list_take(&unstarted));) {
-        struct warren_job *job = WR_OF(link, struct warren_job, link);
-        if (is_stale(job)) {
-            wr_count(&consumer->options.counters->given_back);
-            free_job(consumer, job);
-        } else {
-            wr_list_push(&kept, link);
-        }
-    }
-    (void)wr_pool_push(consumer->pool, &kept);
-}
-
-/* --- deliveries --- */
-
-static void give_back(struct wr_consumer *consumer, struct wr_source *source, uint64_t tag,
-                      bool requeue)
-{
-    wr_acks_forget(&source->acks, tag);
-    (void)wr_broker_nack(consumer->sub.connection.broker, source->channel, tag, false, requeue);
-}
-
-static void find_lane(const struct wr_source *source, struct warren_job *job)
-{
-    struct wr_lane *lane = job->reason ? NULL : wr_source_lane(source, job->type);
-    if (lane) {
-        job->lane = lane;
-        job->settings = lane->settings;
-        return;
-    }
-    wr_job_condemn(job, "unknown_type", "queue %s has no job type \"%.*s\"",
-                   source->rules.queue->name, WR_SLICE(job->type));
-}
-
-static void take_delivery(struct wr_consumer *consumer, struct wr_source *source,
-                          struct wr_delivery *delivery, int64_t now_us)
-{
-    int64_t wall_ms = consumer->wall_ms;
-    struct warren_job *job = wr_job_decode(&delivery->message, &source->rules, wall_ms);
-    if (!job) {
-        give_back(consumer, source, delivery->tag, true);
-        wr_delivery_free(delivery);
-        return;
-    }
-    job->delivery = delivery;
-    job->tag = delivery->tag;
-    job->redelivered = delivery->redelivered;
-    job->source = source;
-    job->generation = atomic_load(&source->epoch);
-    consumer->out++;
-    wr_lateness_note(&consumer->lateness, job, wall_ms, now_us);
-    find_lane(source, job);
-    if (job->redelivered) {
-        wr_charge_look(consumer->options.charge, job);
-    }
-    if (job->reason) {
-        wr_runner_conclude(consumer->runner, job);
-    } else {
-        wr_list_push(&consumer->batch, &job->link);
-    }
-}
-
-static void receive(struct wr_consumer *consumer, struct wr_event *event, int64_t now_us)
-{
-    struct wr_source *source = wr_subscription_source(&consumer->sub, event->channel);
-    struct wr_counters *counters = consumer->options.counters;
-    if (!source || source->state == WR_SOURCE_CLOSED ||
-        wr_acks_deliver(&source->acks, event->tag)) {
-        wr_delivery_free(event->delivery);
-        wr_subscription_lose(&consumer->sub, now_us, "a delivery out of order");
-        return;
-    }
-    wr_count(&counters->received);
-    wr_source_note_delivery(source, now_us);
-    if (event->kind != WR_EVENT_DELIVERY) {
-        wr_log(WR_WARN, "delivery.rejected", "queue=%s cause=%s bytes=%llu", source->name,
-               event->kind == WR_EVENT_OVERSIZED ? "body_too_large" : "bad_properties",
-               (unsigned long long)event->size);
-        wr_count(&counters->dead);
-        give_back(consumer, source, event->tag, false);
-    } else if (consumer->is_draining) {
-        wr_count(&counters->given_back);
-        give_back(consumer, source, event->tag, true);
-        wr_delivery_free(event->delivery);
-    } else {
-        if (event->delivery->redelivered) {
-            wr_count(&counters->redelivered);
-        }
-        take_delivery(consumer, source, event->delivery, now_us);
-    }
-}
+/* --- events --- */
 
 static void handle(struct wr_consumer *consumer, struct wr_event *event, int64_t now_us)
 {
@@ -180,7 +45,7 @@ static void handle(struct wr_consumer *consumer, struct wr_event *event, int64_t
     case WR_EVENT_DELIVERY:
     case WR_EVENT_OVERSIZED:
     case WR_EVENT_MALFORMED:
-        receive(consumer, event, now_us);
+        wr_consumer_receive(consumer, event, now_us);
         break;
     case WR_EVENT_CANCELLED:
         wr_subscription_note_cancel(&consumer->sub, event, now_us);
@@ -233,37 +98,11 @@ static void take_events(struct wr_consumer *consumer, int64_t now_us)
 
 /* --- settling --- */
 
-/* What the automatic prefetch goes by. */
-static void note_size(struct wr_source *source, const struct warren_job *job)
-{
-    const struct wr_lane *lane = job->lane;
-    const struct wr_delivery *delivery = job->delivery;
-    if (lane) {
-        wr_prefetch_note(&source->prefetch, wr_lane_run_ns(lane), delivery->bytes);
-    }
-}
-
-static void take_home(struct wr_consumer *consumer, struct warren_job *job, int64_t now_us)
-{
-    struct wr_source *source = job->source;
-    if (is_stale(job)) {
-        wr_count(&consumer->options.counters->stale);
-    } else if (job->settle == WR_SETTLE_ACK) {
-        wr_acks_settle(&source->acks, job->tag, now_us);
-        note_size(source, job);
-        wr_connection_prove(&consumer->sub.connection);
-        wr_charge_settled(consumer->options.charge, job);
-    } else if (job->settle == WR_SETTLE_REQUEUE) {
-        give_back(consumer, source, job->tag, true);
-    }
-    free_job(consumer, job);
-}
-
 static void take_settled(struct wr_consumer *consumer, int64_t now_us)
 {
     struct wr_list settled = wr_mailbox_take(&consumer->settled);
     for (struct wr_link *link; (link = wr_list_take(&settled));) {
-        take_home(consumer, WR_OF(link, struct warren_job, link), now_us);
+        wr_consumer_take_home(consumer, WR_OF(link, struct warren_job, link), now_us);
     }
 }
 
@@ -280,24 +119,18 @@ static int64_t flush_acks(struct wr_consumer *consumer, int64_t now_us)
 
 /* --- prefetch --- */
 
-/* Of what has not started, the first `keep` jobs of a source stay; the others go to whoever is idle. */
-static void give_back_beyond(struct wr_consumer *consumer, const struct wr_source *source,
-                             size_t keep, int64_t now_us)
+/* Of what has not started, so many jobs of a source stay; the others go to whoever is idle. */
+struct share {
+    const struct wr_source *source;
+    size_t left;
+};
+
+static bool is_in_share(void *user, const struct warren_job *job)
 {
-    struct wr_list unstarted = wr_pool_take_back(consumer->pool);
-    struct wr_list kept = { 0 };
-    for (struct wr_link *link; (link = wr_list_take(&unstarted));) {
-        struct warren_job *job = WR_OF(link, struct warren_job, link);
-        if (job->source != source || keep) {
-            keep -= job->source == source ? 1 : 0;
-            wr_list_push(&kept, link);
-        } else {
-            wr_count(&consumer->options.counters->given_back);
-            job->settle = WR_SETTLE_REQUEUE;
-            take_home(consumer, job, now_us);
-        }
-    }
-    (void)wr_pool_push(consumer->pool, &kept);
+    struct share *share = user;
+    bool stays = job->source != share->source || share->left;
+    share->left -= job->source == share->source && share->left ? 1 : 0;
+    return stays;
 }
 
 static void adapt_source(struct wr_consumer *consumer, struct wr_source *source, int64_t now_us)
@@ -310,7 +143,7 @@ static void adapt_source(struct wr_consumer *consumer, struct wr_source *source,
     bool is_told =
         wanted != before && wr_subscription_resize(&consumer->sub, source, wanted, now_us);
     if (is_told && wanted < before) {
-        give_back_beyond(consumer, source, wanted, now_us);
+        (void)wr_consumer_give_back(consumer, is_in_share, &(struct share){ source, wanted });
     }
 }
 
@@ -335,20 +168,21 @@ static void adapt(struct wr_consumer *consumer, int64_t now_us)
 
 /* --- draining --- */
 
+static bool none_stays(void *user, const struct warren_job *job)
+{
+    (void)user;
+    (void)job;
+    return false;
+}
+
 static void begin_drain(struct wr_consumer *consumer, int64_t now_us)
 {
     consumer->is_draining = true;
     wr_pool_drain(consumer->pool);
     (void)wr_subscription_cancel(&consumer->sub, now_us);
-    struct wr_list unstarted = wr_pool_take_back(consumer->pool);
+    size_t given_back = wr_consumer_give_back(consumer, none_stays, NULL);
     wr_log(WR_INFO, "drain.begin", "running=%d given_back=%zu",
-           wr_pool_counts(consumer->pool).running, unstarted.length);
-    for (struct wr_link *link; (link = wr_list_take(&unstarted));) {
-        struct warren_job *job = WR_OF(link, struct warren_job, link);
-        wr_count(&consumer->options.counters->given_back);
-        job->settle = WR_SETTLE_REQUEUE;
-        take_home(consumer, job, now_us);
-    }
+           wr_pool_counts(consumer->pool).running, given_back);
 }
 
 static void note_drained(struct wr_consumer *consumer)
@@ -450,7 +284,7 @@ static void make_subscription(struct wr_consumer *consumer, struct wr_broker *br
         .source_count = options->source_count,
         .prepare = options->prepare,
         .user = options->user,
-        .lost = forget_unstarted,
+        .lost = forget_lost,
         .owner = consumer,
     };
     wr_subscription_init(&consumer->sub, &sub, broker);
@@ -509,7 +343,7 @@ void wr_consumer_settle(void *user, struct warren_job *job)
 bool wr_consumer_is_stale(void *user, const struct warren_job *job)
 {
     (void)user;
-    return is_stale(job);
+    return wr_consumer_has_lost(job);
 }
 
 void wr_consumer_repair(struct wr_consumer *consumer)

@@ -13,6 +13,9 @@
 #include "model/settings.h"
 #include "warren/job.h"
 
+/** For how long a thread should be busy with what it takes at once, in ns. */
+#define WR_QUANTUM_NS INT64_C(200000)
+
 struct wr_lane {
     /* Set before the start. */
     const struct wr_queue_settings *queue;
@@ -33,6 +36,12 @@ static inline int64_t wr_lane_run_ns(const struct wr_lane *lane)
 {
     return atomic_load_explicit(&lane->run_ns, memory_order_relaxed);
 }
+
+/** What one of its jobs should take, in ns, at most WR_QUANTUM_NS; that much also when nobody knows. */
+int64_t wr_lane_expected_ns(const struct wr_lane *lane);
+
+/** Notes what some runs took together. Any thread; of two at once one may be lost. */
+void wr_lane_note_runs(struct wr_lane *lane, int64_t took_us, int64_t runs);
 
 /** Whether one of its jobs may start now. */
 static inline bool wr_lane_has_work(const struct wr_lane *lane)

@@ -7,7 +7,7 @@
 //     push ──▶ lane.waiting ──▶ [isolated] [shared] ──▶ hand: run, run, run ──▶ next
 //
 // One lock guards all of it. To take it, and to wake a thread, costs more than many a job. So a worker
-// fills its hand with as many jobs of a lane as should take QUANTUM_NS together, runs them one after
+// fills its hand with as many jobs of a lane as should take WR_QUANTUM_NS together, runs them one after
 // the other (which is one running job, as the lane's limit counts), and a thread is woken only when
 // there is work for that long. What a lane's jobs take is measured; a job that was never seen counts
 // as long: it is alone in its hand and has a thread woken for it. When a hand takes longer than it
@@ -23,7 +23,7 @@
 #include "engine/hand.h"
 #include "engine/overtime.h"
 
-enum { LANE_LOG_EVERY_US = 10 * WR_US_PER_S, QUANTUM_NS = 200000, NS_PER_US = 1000 };
+enum { LANE_LOG_EVERY_US = 10 * WR_US_PER_S, NS_PER_US = 1000 };
 
 struct worker {
     struct wr_pool *pool;
@@ -32,7 +32,7 @@ struct worker {
     struct wr_hand hand; /* filled and emptied under the pool's lock */
     /* Under the pool's lock. */
     struct wr_lane *lane; /* whose jobs it runs; NULL: none */
-    bool is_quick;        /* they should be done within QUANTUM_NS */
+    bool is_quick;        /* they should be done within WR_QUANTUM_NS */
     int64_t began_us;     /* with this hand */
     struct worker *outer; /* of a step inside a step's handler: the step around it */
     struct wr_overtime overtime;
@@ -52,7 +52,7 @@ struct wr_pool {
     int shared_running;
     int running;
     int sleeping;
-    int quick; /* workers whose hand should be empty within QUANTUM_NS */
+    int quick; /* workers whose hand should be empty within WR_QUANTUM_NS */
     int ended;
     size_t waiting;
     uint64_t lane_waits;
@@ -82,17 +82,10 @@ static bool has_runnable(const struct wr_pool *pool)
 
 /* --- hands --- */
 
-/* What one of its jobs should take; QUANTUM_NS when nobody knows. */
-static int64_t expected_ns(const struct wr_lane *lane)
-{
-    int64_t run_ns = wr_lane_run_ns(lane);
-    return run_ns && run_ns < QUANTUM_NS ? run_ns : QUANTUM_NS;
-}
-
 static void begin_hand(struct wr_pool *pool, struct worker *worker, struct wr_lane *lane)
 {
     worker->lane = lane;
-    worker->is_quick = expected_ns(lane) < QUANTUM_NS;
+    worker->is_quick = wr_lane_expected_ns(lane) < WR_QUANTUM_NS;
     worker->began_us = wr_clock_mono_us(pool->options.clock);
     lane->running++;
     pool->running++;
@@ -142,25 +135,11 @@ static bool take(struct wr_pool *pool, struct worker *worker)
     }
     struct wr_lane *lane = WR_OF(wr_list_take(list), struct wr_lane, link);
     lane->is_listed = false;
-    int64_t most = pool->options.threads ? QUANTUM_NS / expected_ns(lane) : 1;
+    int64_t most = pool->options.threads ? WR_QUANTUM_NS / wr_lane_expected_ns(lane) : 1;
     pool->waiting -= wr_hand_fill(&worker->hand, &lane->waiting, (uint32_t)most);
     begin_hand(pool, worker, lane);
     list_lane(pool, lane);
     return true;
-}
-
-/* What one run took goes in by a quarter. A single longer one counts little, since its thread may just
- * have been put off its processor; but nobody is for SURE_NS. */
-static void note_runs(struct wr_lane *lane, int64_t took_us, int64_t runs)
-{
-    enum { OUTLIER_NS = 20000, SURE_NS = 20000000 };
-    int64_t before_ns = wr_lane_run_ns(lane);
-    int64_t took_ns = took_us * NS_PER_US / runs + 1;
-    if (before_ns) {
-        int64_t most_ns = took_ns < SURE_NS ? 4 * before_ns + OUTLIER_NS : took_ns;
-        took_ns = before_ns + ((took_ns < most_ns ? took_ns : most_ns) - before_ns) / 4;
-    }
-    atomic_store_explicit(&lane->run_ns, took_ns, memory_order_relaxed);
 }
 
 /* A thread goes to sleep though jobs wait: their type is at its limit. Said at most every ten
@@ -218,7 +197,7 @@ static void run_hand(struct wr_pool *pool, struct worker *worker)
         runs++;
     }
     if (runs) {
-        note_runs(worker->lane, wr_clock_mono_us(pool->options.clock) - from_us, runs);
+        wr_lane_note_runs(worker->lane, wr_clock_mono_us(pool->options.clock) - from_us, runs);
     }
 }
 
@@ -229,7 +208,8 @@ static bool is_much(const struct wr_pool *pool)
     if (!has_runnable(pool)) {
         return false;
     }
-    return (int64_t)pool->waiting * expected_ns(WR_OF(first, struct wr_lane, link)) >= QUANTUM_NS;
+    return (int64_t)pool->waiting * wr_lane_expected_ns(WR_OF(first, struct wr_lane, link)) >=
+           WR_QUANTUM_NS;
 }
 
 static void sleep_until_work(struct wr_pool *pool, struct wr_lane *last)
@@ -291,7 +271,7 @@ bool wr_pool_step(struct wr_pool *pool)
     if (has_job) {
         int64_t from_us = wr_clock_mono_us(pool->options.clock);
         run(pool, &worker, wr_hand_play(&worker.hand));
-        note_runs(worker.lane, wr_clock_mono_us(pool->options.clock) - from_us, 1);
+        wr_lane_note_runs(worker.lane, wr_clock_mono_us(pool->options.clock) - from_us, 1);
         WR_SCOPED_LOCK(&pool->lock);
         pool->stepped = worker.outer;
         end_hand(pool, &worker);
@@ -343,7 +323,7 @@ warren_status wr_pool_new(struct wr_pool **out, const struct wr_pool_options *op
  * others those that will be back soon count. */
 static int64_t count_needed(const struct wr_pool *pool, int64_t work_ns, int64_t long_jobs)
 {
-    int64_t needed = work_ns / QUANTUM_NS - pool->quick;
+    int64_t needed = work_ns / WR_QUANTUM_NS - pool->quick;
     int64_t least = pool->quick ? long_jobs : long_jobs + 1;
     needed = needed > least ? needed : least;
     return needed < pool->sleeping ? needed : pool->sleeping;
@@ -363,8 +343,8 @@ int64_t wr_pool_push(struct wr_pool *pool, struct wr_list *jobs)
             struct wr_lane *lane = WR_OF(link, struct warren_job, link)->lane;
             wr_list_push(&lane->waiting, link);
             pool->waiting++;
-            work_ns += expected_ns(lane);
-            long_jobs += expected_ns(lane) == QUANTUM_NS ? 1 : 0;
+            work_ns += wr_lane_expected_ns(lane);
+            long_jobs += wr_lane_expected_ns(lane) == WR_QUANTUM_NS ? 1 : 0;
             list_lane(pool, lane);
         }
         needed = count_needed(pool, work_ns, long_jobs);
@@ -389,7 +369,7 @@ int wr_pool_slots(struct wr_pool *pool, struct wr_lane *const *lanes, size_t cou
 
 bool wr_pool_rouse(struct wr_pool *pool)
 {
-    int64_t late_us = wr_clock_mono_us(pool->options.clock) - 2 * QUANTUM_NS / NS_PER_US;
+    int64_t late_us = wr_clock_mono_us(pool->options.clock) - 2 * WR_QUANTUM_NS / NS_PER_US;
     size_t sleepers = 0;
     bool has_young = false;
     {

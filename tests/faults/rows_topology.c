@@ -167,6 +167,7 @@ static void level_deleted(struct field *field, struct field_process *worker)
     (void)field_source(field, &(struct field_source){ .delay_ms = 3000, .count = 50 });
     (void)field_wait_count(field, BOOK_CONFIRMED, 50, READY_MS);
     operator_delete_exchange(field, "warren.delay.1000");
+    operator_delete_exchange(field, "warren.retry.1000");
     (void)field_source(
         field, &(struct field_source){ .body = "{\"do\":\"fail\",\"times\":1}", .count = 50 });
     wait_done(field, "work", 90);

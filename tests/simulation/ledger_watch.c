@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "chronicle.h"
+#include "model/delay.h"
 
 #define DEAD_EXCHANGE "warren.dead"
 #define LADDER "warren.delay."
+#define RETRIES "warren.retry."
 
 /* One message as the broker sees it, and by whom. */
 struct view {
@@ -74,19 +76,29 @@ static bool read_view(struct ledger *ledger, const struct wr_memory_sight *sight
     return true;
 }
 
-/* The delay that a key of the ladder stands for; 0 when the message goes to no ladder. */
+static bool begins(struct wr_slice slice, const char *with)
+{
+    size_t size = strlen(with);
+    return slice.size >= size && memcmp(slice.data, with, size) == 0;
+}
+
+/* The delay that exchange and key stand for, in ms; 0 when the message goes to no ladder. Without
+ * digits it is the level's own. */
 static int64_t delay_of(const struct wr_memory_sight *sight)
 {
-    size_t size = strlen(LADDER);
     int64_t units = 0;
-    if (sight->exchange.size < size || memcmp(sight->exchange.data, LADDER, size) != 0) {
+    int64_t level_ms = 0;
+    const struct wr_slice level = { sight->exchange.data + strlen(RETRIES),
+                                    sight->exchange.size - strlen(RETRIES) };
+    if (!begins(sight->exchange, LADDER) && !begins(sight->exchange, RETRIES)) {
         return 0;
     }
-    for (int digit = 0; digit < 7 && (size_t)(2 * digit) < sight->key.size; digit++) {
-        char c = sight->key.data[2 * digit];
-        units |= (int64_t)(c >= 'a' ? c - 'a' + 10 : c - '0') << (4 * digit);
+    for (size_t at = 0; at + 1 < sight->key.size && sight->key.data[at + 1] == '.'; at += 2) {
+        char c = sight->key.data[at];
+        units |= (int64_t)(c >= 'a' ? c - 'a' + 10 : c - '0') << (2 * at);
     }
-    return units * 125;
+    (void)wr_slice_to_int(level, &level_ms);
+    return units ? units * 125 : level_ms;
 }
 
 static void note_due(struct ledger *ledger, struct view *view)
@@ -167,11 +179,9 @@ static struct way way_of(const struct run *run, enum outcome outcome)
 
 static bool goes_home(const struct view *view)
 {
-    char tail[64];
-    int size = snprintf(tail, sizeof tail, ".queue.%s", scene_type(view->copy->type)->home);
-    const struct wr_slice key = view->sight->key;
-    return key.size > (size_t)size &&
-           memcmp(key.data + key.size - (size_t)size, tail, (size_t)size) == 0;
+    char home[WR_DELAY_KEY_SIZE];
+    return wr_delay_key_home(home, sizeof home, view->sight->key, "queue") &&
+           strcmp(home, scene_type(view->copy->type)->home) == 0;
 }
 
 static bool is_way(const struct view *view, const struct way *way)
