@@ -190,7 +190,8 @@ warren_status wr_broker_nack(struct wr_broker *broker, uint16_t channel, uint64_
 
 /** Sends one message, mandatory (unroutable ones come back as WR_EVENT_RETURNED, before their ack).
  * Nothing was sent and the connection is fine when it returns INVALID (too long for AMQP, malformed
- * headers), STATE (the channel is not open), AGAIN (after WR_EVENT_BLOCKED was taken) or TIMEOUT
+ * headers), STATE (the channel is not open), AGAIN (after WR_EVENT_BLOCKED was taken; in a burst when the
+ * socket takes no data now) or TIMEOUT
  * (the broker took no data for the rpc timeout). */
 warren_status wr_broker_publish(struct wr_broker *broker, uint16_t channel,
                                 const struct wr_message *message, warren_error *err);

@@ -71,15 +71,19 @@ static bool wait_for(struct wr_amqp *amqp, short events, int64_t deadline_us, sh
     return left_ms > 0;
 }
 
+bool wr_amqp_takes_data(struct wr_amqp *amqp)
+{
+    if (!amqp->is_roomy) {
+        struct pollfd polled = { .fd = amqp->fd, .events = POLLOUT };
+        amqp->is_roomy = poll(&polled, 1, 0) != 0;
+    }
+    return amqp->is_roomy;
+}
+
 bool wr_amqp_has_room(struct wr_broker *broker)
 {
     struct wr_amqp *amqp = wr_amqp_of(broker);
-    if (!amqp->is_roomy && amqp->unchecked + amqp->gathered >= CHECK_EVERY_BYTES / 2) {
-        struct pollfd polled = { .fd = amqp->fd, .events = POLLOUT };
-        amqp->is_roomy = poll(&polled, 1, 0) != 0;
-        return amqp->is_roomy;
-    }
-    return true;
+    return amqp->unchecked + amqp->gathered < CHECK_EVERY_BYTES / 2 || wr_amqp_takes_data(amqp);
 }
 
 warren_status wr_amqp_make_room(struct wr_amqp *amqp, size_t bytes, warren_error *err)

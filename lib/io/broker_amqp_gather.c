@@ -2,9 +2,10 @@
 // DESIGN: many frames, one write. rabbitmq-c sends each frame by itself, and a message has three; the
 // system calls were half of what a publish cost. So the frames of small messages are put together
 // here, encoded by rabbitmq-c, and written whole: at once, or when a burst ends (wr_broker_cork) or
-// the buffer is full. The socket is asked for room before each write, between two messages, where
-// there still is a way back. TLS sockets belong to the library and large messages fill packets
-// anyway: neither comes here.
+// the buffer is full. A buffer is begun only when the socket takes data, so that the end of a burst
+// needn't wait: between two messages there is a way back. TLS sockets belong to the library (the
+// kernel may put a burst's frames into one packet), and large messages fill packets anyway: neither
+// comes here.
 //
 // The library doesn't know of these writes; all that it misses is that no heartbeat is due yet.
 // Frames are laid out as AMQP 0-9-1 section 4.2.3 says.
@@ -114,7 +115,8 @@ static bool await_room(struct wr_amqp *amqp, int64_t deadline_us)
     int64_t left_ms = (deadline_us - wr_clock_mono_us(NULL)) / WR_US_PER_MS + 1;
     struct pollfd polled = { .fd = amqp->fd, .events = POLLOUT };
     wr_amqp_be_patient(amqp);
-    (void)poll(&polled, 1, (int)(left_ms < POLL_MOST_MS ? left_ms : POLL_MOST_MS));
+    int wait_ms = (int)(left_ms < 0 ? 0 : left_ms < POLL_MOST_MS ? left_ms : POLL_MOST_MS);
+    (void)poll(&polled, 1, wait_ms);
     wr_amqp_check_cut(amqp);
     return !amqp->is_dead && left_ms > 0;
 }
@@ -128,7 +130,7 @@ static bool write_all(struct wr_amqp *amqp)
             at += (size_t)sent;
         } else if (errno == EAGAIN) {
             int64_t now_us = wr_clock_mono_us(NULL);
-            deadline_us = deadline_us ? deadline_us : now_us + amqp->rpc_timeout_us;
+            deadline_us = deadline_us ? deadline_us : now_us + amqp->stuck_us;
             if (!await_room(amqp, deadline_us)) {
                 wr_amqp_die(amqp, 0, "the broker stopped taking a message in the middle of it");
                 return false;
@@ -171,10 +173,17 @@ warren_status wr_amqp_make_place(struct wr_amqp *amqp, uint16_t channel, size_t 
                                  warren_error *err)
 {
     bool fits = amqp->gather_channel == channel && amqp->gathered + bytes <= sizeof amqp->out;
-    if (!amqp->gathered || (fits && amqp->holds_back)) {
-        return amqp->holds_back ? WARREN_OK : wr_amqp_make_room(amqp, bytes, err);
+    if (!amqp->holds_back) {
+        return wr_amqp_make_room(amqp, bytes, err);
     }
-    return wr_amqp_flush(amqp, err);
+    if (amqp->gathered && fits) {
+        return WARREN_OK;
+    }
+    warren_status status = wr_amqp_flush(amqp, err);
+    if (!status && !wr_amqp_takes_data(amqp)) {
+        status = wr_fail(err, WARREN_AGAIN, "the broker takes no data now");
+    }
+    return status;
 }
 
 warren_status wr_amqp_gather(struct wr_amqp *amqp, uint16_t channel,
@@ -193,6 +202,9 @@ void wr_amqp_cork(struct wr_broker *broker, bool holds_back)
     struct wr_amqp *amqp = wr_amqp_of(broker);
     warren_error err = { .status = WARREN_OK };
     amqp->holds_back = holds_back;
+    if (amqp->is_tls && !amqp->is_dead) {
+        wr_amqp_share_packets(amqp->fd, holds_back);
+    }
     if (!holds_back && !amqp->is_dead && wr_amqp_flush(amqp, &err)) {
         amqp->is_broken = true;
         wr_amqp_die(amqp, 0, "%s", err.text); /* what was taken over is told to be gone */

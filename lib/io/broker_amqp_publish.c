@@ -152,6 +152,7 @@ static warren_status make_way(struct wr_amqp *amqp, uint16_t number, size_t byte
         return wr_amqp_make_place(amqp, number, bytes, err);
     }
     warren_status status = wr_amqp_flush(amqp, err);
+    amqp->is_roomy = false; /* what follows is written without asking again */
     return status ? status : wr_amqp_make_room(amqp, bytes, err);
 }
 

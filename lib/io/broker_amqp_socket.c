@@ -39,6 +39,11 @@ void wr_amqp_tune_socket(int fd, int64_t heartbeat_us)
     set_flag(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)timeout_ms);
 }
 
+void wr_amqp_share_packets(int fd, bool holds_back)
+{
+    set_flag(fd, IPPROTO_TCP, TCP_CORK, holds_back);
+}
+
 /* Tells the watch what to cut while there is nothing but a descriptor; -1: nothing any more. */
 static void point_watch(struct wr_amqp *amqp, int fd)
 {

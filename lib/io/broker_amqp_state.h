@@ -163,6 +163,9 @@ warren_status wr_amqp_dial(const struct wr_uri_host *host, int64_t timeout_ms, s
 /** Timeouts for a peer that no longer answers. */
 void wr_amqp_tune_socket(int fd, int64_t heartbeat_us);
 
+/** Lets the kernel hold back what doesn't fill a packet (for 0.2 s at most), or sends it. */
+void wr_amqp_share_packets(int fd, bool holds_back);
+
 /** Makes and connects a TLS socket of rabbitmq-c. */
 warren_status wr_amqp_tls_open(struct wr_amqp *amqp, const struct wr_amqp_plan *plan,
                                const struct wr_uri_host *host, warren_error *err);
@@ -217,7 +220,8 @@ void wr_amqp_be_patient(struct wr_amqp *amqp);
 void wr_amqp_check_cut(struct wr_amqp *amqp);
 
 /** Makes place in the buffer for a message of at most so many bytes (and WR_GATHER_BYTES): what is
- * there may be written first, and events may come in. TIMEOUT: the broker takes no data. */
+ * there may be written first, and events may come in. TIMEOUT, and in a burst AGAIN: the broker takes no
+ * data. */
 warren_status wr_amqp_make_place(struct wr_amqp *amqp, uint16_t channel, size_t bytes,
                                  warren_error *err);
 
@@ -231,6 +235,9 @@ warren_status wr_amqp_flush(struct wr_amqp *amqp, warren_error *err);
 
 /** A burst begins, or ends and is written. */
 void wr_amqp_cork(struct wr_broker *broker, bool holds_back);
+
+/** Whether the socket takes data, or has since the last message was written. */
+bool wr_amqp_takes_data(struct wr_amqp *amqp);
 
 /** Whether the next message can be sent without such a wait. */
 bool wr_amqp_has_room(struct wr_broker *broker);

@@ -94,7 +94,8 @@ static bool write_key(char *out, size_t size, const char *digits, const char *ki
                       const char *name)
 {
     size_t before = strlen(digits) + strlen(kind) + 1;
-    if (2 * WR_DELAY_DIGITS + strlen(kind) + 1 + strlen(name) >= WR_DELAY_KEY_SIZE ||
+    if (strchr(name, SLASH_IN_NAME) ||
+        2 * WR_DELAY_DIGITS + strlen(kind) + 1 + strlen(name) >= WR_DELAY_KEY_SIZE ||
         !fits(snprintf(out, size, "%s%s/%s", digits, kind, name), size)) {
         return false;
     }
@@ -145,6 +146,7 @@ bool wr_delay_key_home(char *out, size_t size, struct wr_slice key, const char *
     size_t before = skip + strlen(kind) + 1;
     if (key.size <= before || memcmp(key.data + skip, kind, strlen(kind)) != 0 ||
         key.data[before - 1] != '/' || memchr(key.data, 0, key.size) ||
+        memchr(key.data + before, '.', key.size - before) ||
         !fits(snprintf(out, size, "%.*s", (int)(key.size - before), key.data + before), size)) {
         return false;
     }

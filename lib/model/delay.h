@@ -41,7 +41,8 @@ bool wr_delay_level_name(char *out, size_t size, const char *ns, int level);
 bool wr_delay_retry_name(char *out, size_t size, const char *ns, int level);
 
 /** Writes the routing key: digits, then `kind` ("queue" or "type") and `name` as one word. `units` may
- * be 0 (straight home). False when the key of the longest delay would be longer than 255 bytes. */
+ * be 0 (straight home). False when the key of the longest delay would be longer than 255 bytes, or the
+ * name has a byte that no name has. */
 bool wr_delay_key(char *out, size_t size, uint32_t units, const char *kind, const char *name);
 
 /** The binding key under which `NS.deliver` gives home, whatever the digits before it. */

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "model/parcel.h"
+#include "model/settings_name.h"
 #include "warren/message.h"
 
 enum { TYPE_MOST = 236, SHORT_MOST = 255, HEADERS_MOST = 64, HEADER_BYTES_MOST = 16384 };
@@ -48,6 +49,10 @@ static warren_status check_strings(const warren_message *message, warren_error *
     if (strlen(message->type) > TYPE_MOST) {
         return wr_fail(err, WARREN_INVALID, "message type has %zu bytes, at most %d are taken",
                        strlen(message->type), TYPE_MOST);
+    }
+    const char *problem = wr_type_problem(message->type);
+    if (problem) {
+        return wr_fail(err, WARREN_INVALID, "message type \"%s\" %s", message->type, problem);
     }
     return WARREN_OK;
 }

@@ -110,7 +110,7 @@ static void copies_that_are_no_array(struct wr_text *headers, struct wr_message 
 {
     (void)message;
     wr_table_add_int(headers, "x-delivery-count", 99);
-    add_strings(headers, "CC", "#", "*.*.*.*.*.*.*.queue.victim");
+    add_strings(headers, "CC", "#", "#.queue/victim");
 }
 
 static void a_user_id(struct wr_text *headers, struct wr_message *message)
@@ -144,7 +144,7 @@ static void words_of_patterns(struct wr_text *headers, struct wr_message *messag
 {
     wr_table_add_string(headers, "*.#", wr_slice_of("#"));
     message->present |= WR_CORRELATION_ID | WR_REPLY_TO | WR_APP_ID;
-    message->correlation_id = wr_slice_of("*.*.*.*.*.*.*.queue.victim");
+    message->correlation_id = wr_slice_of("#.queue/victim");
     message->reply_to = wr_slice_of("#");
     message->app_id = wr_slice_of("*");
 }

@@ -278,7 +278,8 @@ static void a_worker_that_may_configure_nothing_can_check(void)
     story_end(&story);
 }
 
-static void a_publisher_may_delay_types_but_not_reach_a_queue(void)
+/* '#' in the bindings of the way home would swallow what stands before the last word. */
+static void refuse_key(const char *key)
 {
     struct story story;
     struct wr_event event = { 0 };
@@ -288,10 +289,17 @@ static void a_publisher_may_delay_types_but_not_reach_a_queue(void)
     story_publish(&story, "jobs", "mail");
     send_delayed(&story, 250, "type", "mail");
     CU_ASSERT(story_await(story.broker, WR_EVENT_ACKED, &event));
-    send_delayed(&story, 250, "queue", "default");
+    story_send(&story, "warren.delay.250", key);
     CU_ASSERT(story_await(story.broker, WR_EVENT_CHANNEL_CLOSED, &event));
     CU_ASSERT_EQUAL(event.code, 403);
     story_end(&story);
+}
+
+static void a_publisher_may_delay_types_but_not_reach_a_queue(void)
+{
+    refuse_key("2.queue/default");
+    refuse_key("queue/default");
+    refuse_key("2.type/mail.queue/default");
 }
 
 int main(void)

@@ -72,7 +72,7 @@ static void what_is_no_key_leads_nowhere(void)
 {
     static const char *const keys[] = { "",         "8",        "8.",        "queue",
                                         "queue/",   "8.queue/", "g.queue/a", "88.queue/a",
-                                        ".queue/a", "queue.a",  "8queue/a" };
+                                        ".queue/a", "queue.a",  "8queue/a",  "8.queue/a.b" };
     char name[WR_DELAY_KEY_SIZE];
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         CU_ASSERT_FALSE(wr_delay_key_home(name, sizeof name, wr_slice_of(keys[i]), "queue"));
@@ -95,6 +95,7 @@ static void what_does_not_fit_is_no_key(void)
     name[235] = 'q';
     CU_ASSERT_FALSE(wr_delay_key(key, sizeof key, 1, "queue", name));
     CU_ASSERT_FALSE(wr_delay_home_key(key, sizeof key, "queue", name));
+    CU_ASSERT_FALSE(wr_delay_key(key, sizeof key, 1, "queue", "a\x1f"));
     CU_ASSERT_FALSE(wr_delay_key(key, sizeof key, UINT32_C(1) << 28, "queue", "q"));
     CU_ASSERT_FALSE(wr_delay_key(key, 9, 1, "queue", "q"));
     CU_ASSERT_FALSE(wr_delay_key(key, sizeof key, wr_delay_units(INT64_MAX), "queue", "q"));
