@@ -201,15 +201,15 @@ static void run_hand(struct wr_pool *pool, struct worker *worker)
     }
 }
 
-/* Whether what waits is worth one more thread. */
-static bool is_much(const struct wr_pool *pool)
+/* For how long what waits should keep one thread busy, valued by the lane that is next; 0 when
+ * nothing may start. */
+static int64_t backlog_ns(const struct wr_pool *pool)
 {
     const struct wr_link *first = pool->isolated.first ? pool->isolated.first : pool->shared.first;
     if (!has_runnable(pool)) {
-        return false;
+        return 0;
     }
-    return (int64_t)pool->waiting * wr_lane_expected_ns(WR_OF(first, struct wr_lane, link)) >=
-           WR_QUANTUM_NS;
+    return (int64_t)pool->waiting * wr_lane_expected_ns(WR_OF(first, struct wr_lane, link));
 }
 
 static void sleep_until_work(struct wr_pool *pool, struct wr_lane *last)
@@ -243,7 +243,8 @@ static void *work(void *user)
             continue;
         }
         last = worker->lane;
-        bool wakes = pool->sleeping && is_much(pool); /* finishing made room for more than one */
+        bool wakes = pool->sleeping &&
+                     backlog_ns(pool) >= WR_QUANTUM_NS; /* finishing made room for more than one */
         (void)pthread_mutex_unlock(&pool->lock);
         wake(pool, wakes ? 1 : 0);
         run_hand(pool, worker);
@@ -367,25 +368,35 @@ int wr_pool_slots(struct wr_pool *pool, struct wr_lane *const *lanes, size_t cou
     return running + free < most ? running + free : most;
 }
 
+/* The same for what stands behind hands that are late. Whoever is woken wakes the next one, if what
+ * is left is worth it. */
+static int64_t count_behind(const struct wr_pool *pool)
+{
+    int64_t needed = backlog_ns(pool) / WR_QUANTUM_NS - pool->quick;
+    needed = needed < 1 && has_runnable(pool) ? 1 : needed;
+    return needed < pool->sleeping ? needed : pool->sleeping;
+}
+
 bool wr_pool_rouse(struct wr_pool *pool)
 {
     int64_t late_us = wr_clock_mono_us(pool->options.clock) - 2 * WR_QUANTUM_NS / NS_PER_US;
-    size_t sleepers = 0;
+    int64_t needed = 0;
     bool has_young = false;
     {
         WR_SCOPED_LOCK(&pool->lock);
+        bool are_late = pool->running == 0;
         for (int i = 0; i < pool->worker_count; i++) {
             struct worker *worker = &pool->workers[i];
             if (worker->lane && worker->began_us <= late_us) {
+                are_late = are_late || worker->is_quick;
                 empty_hand(pool, worker);
                 note_slow(pool, worker);
             }
             has_young = has_young || wr_hand_has_more(&worker->hand);
         }
-        sleepers = has_runnable(pool) ? (size_t)pool->sleeping : 0;
-        sleepers = sleepers < pool->waiting ? sleepers : pool->waiting;
+        needed = are_late ? count_behind(pool) : 0;
     }
-    wake(pool, (int64_t)sleepers);
+    wake(pool, needed);
     return has_young;
 }
 

@@ -128,6 +128,13 @@ static warren *start_worker(const char *config, warren_handler *handler)
     return w;
 }
 
+/* On a busy machine the first one after a thaw may take longer than these publishes have. */
+static bool publishes(void *user)
+{
+    const warren_message message = { .type = "nap", .body = "{}" };
+    return warren_publish(warren_worker_publisher(user), &message, NULL) == WARREN_OK;
+}
+
 static void a_publish_into_a_frozen_broker_ends_at_its_deadline(void)
 {
     char *config = config_through_proxy("publish: { timeout = \"700ms\"; };");
@@ -143,7 +150,7 @@ static void a_publish_into_a_frozen_broker_ends_at_its_deadline(void)
     CU_ASSERT(took_us < 1500000);
     proxy_thaw(proxy);
     CU_ASSERT(live_wait(is_ready, w, 30000));
-    CU_ASSERT_EQUAL(warren_publish(warren_worker_publisher(w), &message, NULL), WARREN_OK);
+    CU_ASSERT(live_wait(publishes, w, 30000));
     crew_stop(w);
     proxy_close(proxy);
     free(config);
