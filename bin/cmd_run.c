@@ -7,6 +7,7 @@
 #include "args.h"
 #include "command.h"
 #include "log.h"
+#include "probe.h"
 #include "say.h"
 #include "warren/warren.h"
 
@@ -50,6 +51,12 @@ int cmd_run(const struct args *args)
     warren_error err;
     if (warren_open(&w, args_config(args), &err)) {
         return say_failure(&err);
+    }
+    const char *probe = args_value(args, "probe");
+    if (probe) {
+        int answer = probe_worker(warren_http_address(w), probe);
+        warren_close(w);
+        return answer;
     }
     int code = choose_log(args, w, &writer);
     if (!code) {

@@ -36,6 +36,8 @@ static const struct option_row letters[] = {
 
 static const struct option_row run_options[] = {
     { "plugin", 'p', "FILE", "load handlers from this shared object; may be repeated" },
+    { "probe", 0, "WHAT",
+      "ask a running worker instead: live, ready or startup; exit 1 if it isn't" },
     { "log-level", 0, "LEVEL", "error, warn, info or debug, instead of the configuration's" },
     { "log-format", 0, "FORMAT", "text or json; default: text on a terminal, else json" },
     END
@@ -93,8 +95,12 @@ const struct command commands[] = {
       OPTIONS(run_options, common),
       "Handlers come from the configuration's plugins and from --plugin. The first signal drains:\n"
       "no more jobs are taken, running ones may end within drain_timeout. A second one ends at\n"
-      "once with 128 + its number. Log lines go to standard error.",
-      "warren run\nwarren run --config config/warren.cfg --plugin ./hello.so", cmd_run },
+      "once with 128 + its number. Log lines go to standard error.\n"
+      "--probe asks the worker that runs with this configuration, at its http.listen, and prints\n"
+      "what it answers: for health checks where there is no curl.",
+      "warren run\nwarren run --config config/warren.cfg --plugin ./hello.so\n"
+      "warren run --probe ready",
+      cmd_run },
     { "config", "check", "", 0, 0, "Check the configuration and all queue files.", OPTIONS(common),
       NULL, "warren config check --config config/warren.cfg", cmd_config_check },
     { "config", "show", "", 0, 0, "Show the configuration as it takes effect, without secrets.",

@@ -358,13 +358,16 @@ warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warre
                            ? "the worker runs already"
                            : "the worker was started before; open another to start again");
     }
-    warren_status rc = start_parts(w, signals, err);
+    warren_status rc = wr_worker_serve(w, err);
+    rc = rc ? rc : start_parts(w, signals, err);
     w->state = rc ? WR_WORKER_STOPPED : WR_WORKER_RUNNING;
     if (rc) {
         (void)stop_parts(w, true, 0);
+        wr_http_stop(TAKE(w->http));
         return rc;
     }
     wr_worker_show(w);
+    atomic_store(&w->has_started, true);
     wr_log(WR_INFO, "worker.start", "name=%s threads=%d queues=%zu types=%zu", w->name,
            w->roster.threads, w->settings->queue_count, w->roster.lane_count);
     return WARREN_OK;
@@ -380,6 +383,7 @@ warren_status warren_start(warren *w, warren_error *err)
 static warren_status end(warren *w, bool drained, int64_t until_us, warren_error *err)
 {
     bool all_ended = stop_parts(w, drained, until_us);
+    wr_http_stop(TAKE(w->http));
     w->state = WR_WORKER_STOPPED;
     wr_log(WR_INFO, "worker.stop", "drained=%d done=%llu retried=%llu dead=%llu given_back=%llu",
            drained, (unsigned long long)wr_counted(&w->counters.done),

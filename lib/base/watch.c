@@ -14,6 +14,7 @@ void wr_watch_init(struct wr_watch *watch, const char *role)
     watch->cut = NULL;
     watch->what = NULL;
     atomic_init(&watch->deadline_us, INT64_MAX);
+    atomic_init(&watch->begun_us, 0);
     (void)pthread_mutex_init(&watch->lock, NULL);
 }
 
@@ -36,8 +37,14 @@ void wr_watch_clear(struct wr_watch *watch)
 
 void wr_watch_begin(struct wr_watch *watch, int64_t limit_us)
 {
-    atomic_store_explicit(&watch->deadline_us, wr_clock_mono_us(NULL) + limit_us,
-                          memory_order_relaxed);
+    int64_t now_us = wr_clock_mono_us(NULL);
+    atomic_store_explicit(&watch->begun_us, now_us, memory_order_relaxed);
+    atomic_store_explicit(&watch->deadline_us, now_us + limit_us, memory_order_relaxed);
+}
+
+int64_t wr_watch_begun_us(const struct wr_watch *watch)
+{
+    return atomic_load_explicit(&watch->begun_us, memory_order_relaxed);
 }
 
 void wr_watch_end(struct wr_watch *watch)

@@ -18,6 +18,7 @@
 struct wr_watch {
     const char *role; /* for log lines; borrowed */
     _Atomic int64_t deadline_us;
+    _Atomic int64_t begun_us; /* when its owner last began; 0: never */
     pthread_mutex_t lock;
     void (*cut)(void *what); /* under lock; NULL: nothing to cut now */
     void *what;
@@ -35,6 +36,9 @@ void wr_watch_clear(struct wr_watch *watch);
 
 /** The owner should be through `limit_us` from now; called again, it has that long anew. */
 void wr_watch_begin(struct wr_watch *watch, int64_t limit_us);
+
+/** When the owner last began a round, monotonic; 0: never. Any thread. */
+int64_t wr_watch_begun_us(const struct wr_watch *watch);
 
 /** It is through. */
 void wr_watch_end(struct wr_watch *watch);

@@ -15,6 +15,7 @@
 #include "io/plugin.h"
 #include "model/topology.h"
 #include "warren/worker.h"
+#include "web/pages.h"
 
 enum wr_worker_state { WR_WORKER_NEW, WR_WORKER_RUNNING, WR_WORKER_STOPPED };
 
@@ -45,6 +46,9 @@ struct warren {
     struct wr_consumer *consumer;
     struct wr_pool *pool;
     struct wr_runner runner;
+    struct wr_http *http; /* NULL: none wanted, or not started */
+    struct wr_pages pages;
+    atomic_bool has_started;
     /* Under the lock: warren_stats may be called by any thread while another starts or stops. */
     pthread_mutex_t look_lock;
     bool has_parts;         /* pool, consumer and publisher may be looked at */
@@ -60,5 +64,8 @@ void wr_worker_show(warren *w);
 
 /** From here on nobody looks at them; their last word is kept. Before they are freed. */
 void wr_worker_hide(warren *w);
+
+/** Serves probes and metrics from here on, if that is wanted. Before the first look at a broker. */
+warren_status wr_worker_serve(warren *w, warren_error *err);
 
 #endif

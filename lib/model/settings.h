@@ -94,6 +94,9 @@ struct wr_settings {
     int json_depth;
     int publish_window; /* unconfirmed messages at once */
     int64_t publish_timeout_ms;
+    char *http_listen; /* see model/listen.h */
+    int http_connections;
+    int64_t http_timeout_ms;
     char *log_level;     /* error, warn, info, debug */
     char *log_format;    /* auto, text, json */
     char *queues_folder; /* as written; relative to the folder of `file` */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "model/listen.h"
 #include "model/redact.h"
 #include "model/settings_name.h"
 #include "model/settings_read.h"
@@ -336,6 +337,17 @@ static void note_dangers(struct wr_reader *reader, config_setting_t *root)
     }
 }
 
+static void check_listen(struct wr_reader *reader, config_setting_t *root)
+{
+    struct wr_listen listen;
+    const char *text = reader->settings->http_listen;
+    const char *want = text ? wr_listen_read(&listen, text) : NULL;
+    if (want) {
+        struct wr_place place = place_of(reader, root, "http.listen");
+        wr_problem_error(reader->problems, &place, "got \"%s\", want %s", text, want);
+    }
+}
+
 void wr_settings_check_main(struct wr_reader *reader, config_setting_t *root)
 {
     const struct wr_settings *settings = reader->settings;
@@ -348,6 +360,7 @@ void wr_settings_check_main(struct wr_reader *reader, config_setting_t *root)
         struct wr_place place = place_of(reader, root, "broker.heartbeat");
         wr_problem_error(reader->problems, &place, "want whole seconds");
     }
+    check_listen(reader, root);
     check_url(reader, root);
     check_twins(reader, root);
     check_login(reader, root);

@@ -137,6 +137,18 @@ static const struct wr_option options[] = {
     { "publish.timeout", WR_OPTION_DURATION, "30s", "10ms", "1d", NULL,
       "How long a publish waits for its confirm.", false, IN_SETTINGS(publish_timeout_ms) },
 
+    { "http.listen", WR_OPTION_STRING, "none", NULL, NULL, NULL,
+      "Where a worker answers probes (/livez, /readyz, /startupz) and shows its metrics "
+      "(/metrics): a "
+      "port, then on loopback; or a numeric address and a port, such as \"0.0.0.0:9400\". none: "
+      "nowhere. There is no login, and no job's contents are shown.",
+      false, IN_SETTINGS(http_listen) },
+    { "http.connections", WR_OPTION_INT, "32", "1", "1024", NULL,
+      "How many connections may be open at once; more are closed.", false,
+      IN_SETTINGS(http_connections) },
+    { "http.timeout", WR_OPTION_DURATION, "5s", "1s", "5m", NULL,
+      "How long a connection may be silent.", false, IN_SETTINGS(http_timeout_ms) },
+
     { "log.level", WR_OPTION_CHOICE, "info", NULL, NULL, "error|warn|info|debug",
       "The least important lines that are written.", false, IN_SETTINGS(log_level) },
     { "log.format", WR_OPTION_CHOICE, "auto", NULL, NULL, "auto|text|json",

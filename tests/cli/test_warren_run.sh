@@ -98,6 +98,38 @@ bad_lines=$(grep -cvE '^\{"time":"[0-9-]+T[0-9:.]+Z","level":"[a-z]+","event":"[
 assert_eq "$bad_lines" 0 "each log line is one JSON object"
 assert_contains "$(cat background.err)" '"type":"bad"' "with its fields as members"
 
+# Probes: asked by the command itself, at the address that the worker says in its log.
+with_http()
+{
+    { cat config/warren.cfg; echo "http: { listen = \"$1\"; };"; } >config/http.cfg
+}
+run "$WARREN" run --probe ready
+assert_status 1 "nothing listens without http.listen"
+assert_contains "$err" "http.listen" "and the message says so"
+run "$WARREN" run --probe wealthy
+assert_status 2 "a probe is checked"
+assert_contains "$err" "want live, ready or startup" "and the right ones are named"
+with_http 80.80
+run "$WARREN" run --config config/http.cfg --plugin ./plugin.so
+assert_status 7 "an address is checked with the configuration"
+assert_contains "$err" 'http.listen: got "80.80", want' "and named with its place"
+with_http 0
+start_in_background env --default-signal "$WARREN" run --config config/http.cfg --plugin ./plugin.so
+wait_for 20 has_started || fail "the worker starts" "$(cat background.err)" worker.start
+address=$(sed -n 's/.*"event":"http.listen","address":"\([^"]*\)".*/\1/p' background.err)
+with_http "$address"
+for probe in live ready startup; do
+    run "$WARREN" run --config config/http.cfg --probe "$probe"
+    assert_status 0 "it is well: $probe"
+    assert_contains "$out" '{"status":"ok","checks":{' "and says so as JSON"
+done
+run curl -sSf -H 'Accept: application/openmetrics-text' "http://$address/metrics"
+assert_contains "$out" "warren_ready 1" "its metrics are there for curl"
+kill -TERM "$child"
+wait "$child"
+run "$WARREN" run --config config/http.cfg --probe live
+assert_status 1 "a worker that is gone is not alive"
+
 # The dead letter goes home and dies again, with its history.
 run "$WARREN" dead replay things --id b-1
 assert_status 0 "it is replayed"

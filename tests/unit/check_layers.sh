@@ -28,8 +28,9 @@ BEGIN {
     may["amqp"] = may["rabbitmq-c/"] = "^lib/io/broker_amqp[a-z_]*[.][ch]$"
     may["json-c/"] = may["json.h"] = "^(lib/model/(job|json)[a-z_]*[.]c|bin/.*)$"
     may["libconfig.h"] = "^lib/model/settings[a-z_]*[.]c$"
+    may["microhttpd.h"] = "^lib/web/http[.]c$"
     may["openssl/"] = "^(lib/io/[a-z_]+[.][ch]|bin/examples/.*)$"
-    may["curl/"] = "^bin/(examples/.*|management[.]c)$"; may["zlib.h"] = "^bin/examples/.*$"
+    may["curl/"] = "^bin/(examples/.*|management[.]c|probe[.]c)$"; may["zlib.h"] = "^bin/examples/.*$"
     may["sqlite3.h"] = may["libpq-fe.h"] = may["CUnit/"] = "^$"
 }
 function fault(text) { print FILE ":" LINE ": " text; faults++ }

@@ -127,6 +127,10 @@ WARREN_API int warren_log_level(const warren *w);
 /** The form that the configuration asks for: "json", "text" or "auto". Borrowed from `w`. */
 WARREN_API const char *warren_log_format(const warren *w);
 
+/** Where this worker answers probes and shows metrics, such as "127.0.0.1:9400"; before the start as
+ * the configuration says it, "none" when nowhere. Borrowed, until the start or the stop. */
+WARREN_API const char *warren_http_address(const warren *w);
+
 /** The version of the library, such as "0.1.0". */
 WARREN_API const char *warren_version(void);
 

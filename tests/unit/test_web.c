@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+// What a worker shows of itself: addresses to listen at, probes, and metrics in both formats.
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/listen.h"
+#include "web/health.h"
+#include "web/metrics.h"
+#include "web/pages.h"
+
+/* --- where to listen --- */
+
+static void expect_listen(const char *text, const char *address, int port, bool is_v6)
+{
+    struct wr_listen listen;
+    CU_ASSERT_PTR_NULL(wr_listen_read(&listen, text));
+    CU_ASSERT_STRING_EQUAL(listen.address, address);
+    CU_ASSERT_EQUAL(listen.port, port);
+    CU_ASSERT_EQUAL(listen.is_v6, is_v6);
+    CU_ASSERT_FALSE(listen.is_off);
+}
+
+static void a_port_alone_is_on_loopback(void)
+{
+    struct wr_listen listen;
+    expect_listen("9400", "127.0.0.1", 9400, false);
+    expect_listen("0", "127.0.0.1", 0, false);
+    expect_listen("localhost:9400", "127.0.0.1", 9400, false);
+    expect_listen("10.1.2.3:65535", "10.1.2.3", 65535, false);
+    expect_listen("[::1]:1", "::1", 1, true);
+    expect_listen("*:9400", "::", 9400, true);
+    CU_ASSERT_PTR_NULL(wr_listen_read(&listen, "none"));
+    CU_ASSERT(listen.is_off);
+}
+
+static void what_is_no_address_is_refused(void)
+{
+    static const char *const wrong[] = {
+        "",        ":",     ":80",         "65536",        "-1",       " 80",
+        "80 ",     "http",  "host:80",     "1.2.3:80",     "1.2.3.4:", "1.2.3.4:x",
+        "::1:80",  "[::1]", "[]:80",       "[1.2.3.4]:80", "None",     "1.2.3.4",
+        "[::1:80", "0x50",  "99999999999",
+    };
+    struct wr_listen listen;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        CU_ASSERT_PTR_NOT_NULL(wr_listen_read(&listen, wrong[i]));
+    }
+}
+
+/* --- probes --- */
+
+enum { NOW_US = 1000000000 };
+
+static struct wr_view well(void)
+{
+    return (struct wr_view){ .has_started = true,
+                             .now_us = NOW_US,
+                             .stats = { .ready = true },
+                             .loops = { { "consumer", NOW_US - 20000 }, { "publisher", NOW_US } } };
+}
+
+static bool says(enum wr_health what, const struct wr_view *view, const char *part)
+{
+    struct wr_text text = { 0 };
+    bool is_well = wr_health_write(&text, what, view);
+    CU_ASSERT_PTR_NOT_NULL(strstr(wr_text_string(&text), part));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(wr_text_string(&text), is_well ? "\"status\":\"ok\"" : "\"status\":\"failed\""));
+    wr_text_done(&text);
+    return is_well;
+}
+
+static void a_worker_that_takes_jobs_is_well(void)
+{
+    struct wr_view view = well();
+    CU_ASSERT(says(WR_HEALTH_LIVE, &view, "\"consumer\":{\"ok\":true,\"age_s\":0.020}"));
+    CU_ASSERT(says(WR_HEALTH_READY, &view, "\"consuming\":{\"ok\":true}"));
+    CU_ASSERT(says(WR_HEALTH_STARTED, &view, "\"started\":{\"ok\":true}"));
+}
+
+static void without_a_broker_it_is_alive_and_not_ready(void)
+{
+    struct wr_view view = well();
+    view.stats.ready = false;
+    CU_ASSERT(says(WR_HEALTH_LIVE, &view, "consumer"));
+    CU_ASSERT_FALSE(says(WR_HEALTH_READY, &view, "\"consuming\":{\"ok\":false}"));
+    CU_ASSERT(says(WR_HEALTH_STARTED, &view, "started"));
+}
+
+static void in_a_drain_it_is_not_ready(void)
+{
+    struct wr_view view = well();
+    view.stats.draining = true;
+    CU_ASSERT(says(WR_HEALTH_LIVE, &view, "publisher"));
+    CU_ASSERT_FALSE(says(WR_HEALTH_READY, &view, "\"not_draining\":{\"ok\":false}"));
+}
+
+static void before_the_start_it_is_alive_only(void)
+{
+    struct wr_view view = { .now_us = NOW_US, .loops = { { "consumer", 0 }, { "publisher", 0 } } };
+    CU_ASSERT(says(WR_HEALTH_LIVE, &view, "\"consumer\":{\"ok\":true}"));
+    CU_ASSERT_FALSE(says(WR_HEALTH_STARTED, &view, "\"started\":{\"ok\":false}"));
+    CU_ASSERT_FALSE(says(WR_HEALTH_READY, &view, "\"started\":{\"ok\":false}"));
+}
+
+static void a_thread_that_does_not_come_round_is_not_alive(void)
+{
+    struct wr_view view = well();
+    view.loops[1].round_us = NOW_US - 130 * INT64_C(1000000);
+    CU_ASSERT_FALSE(says(WR_HEALTH_LIVE, &view, "\"publisher\":{\"ok\":false,\"age_s\":130.000}"));
+    CU_ASSERT(says(WR_HEALTH_READY, &view, "consuming"));
+}
+
+/* --- metrics --- */
+
+static struct wr_text written(bool is_open)
+{
+    struct wr_text text = { 0 };
+    struct wr_view view = well();
+    view.stats.received = 1000;
+    view.stats.redelivered = 7;
+    view.stats.done = INT64_C(5000000000);
+    wr_metrics_write(&text, &view, is_open);
+    return text;
+}
+
+static bool has_line(const struct wr_text *text, const char *line)
+{
+    const char *found = strstr(wr_text_string(text), line);
+    return found && (found == text->data || found[-1] == '\n') && found[strlen(line)] == '\n';
+}
+
+static void the_text_format_names_counters_with_their_suffix(void)
+{
+    struct wr_text text = written(false);
+    CU_ASSERT(has_line(&text, "# TYPE warren_jobs_processed_total counter"));
+    CU_ASSERT(has_line(&text, "warren_jobs_processed_total{outcome=\"done\"} 5000000000"));
+    CU_ASSERT(has_line(&text, "warren_deliveries_total{redelivered=\"false\"} 993"));
+    CU_ASSERT(has_line(&text, "warren_deliveries_total{redelivered=\"true\"} 7"));
+    CU_ASSERT(has_line(&text, "# TYPE warren_ready gauge"));
+    CU_ASSERT(has_line(&text, "warren_ready 1"));
+    CU_ASSERT(has_line(&text, "# TYPE warren_build_info gauge"));
+    CU_ASSERT_PTR_NULL(strstr(wr_text_string(&text), "# EOF"));
+    wr_text_done(&text);
+}
+
+static void openmetrics_names_families_without_it(void)
+{
+    struct wr_text text = written(true);
+    CU_ASSERT(has_line(&text, "# TYPE warren_jobs_processed counter"));
+    CU_ASSERT(has_line(&text, "warren_jobs_processed_total{outcome=\"done\"} 5000000000"));
+    CU_ASSERT(has_line(&text, "# TYPE warren_build info"));
+    CU_ASSERT_STRING_EQUAL(text.data + text.size - 6, "# EOF\n");
+    wr_text_done(&text);
+}
+
+static void a_family_is_named_once_and_its_series_stand_together(void)
+{
+    size_t count;
+    const struct wr_metric *metrics = wr_metrics(&count);
+    for (size_t i = 0; i < count; i++) {
+        CU_ASSERT_EQUAL(strncmp(metrics[i].name, "warren_", 7), 0);
+        CU_ASSERT_PTR_NULL(strstr(metrics[i].name, "_total"));
+        CU_ASSERT_EQUAL(metrics[i].help[strlen(metrics[i].help) - 1], '.');
+        for (size_t j = i + 1; j < count; j++) {
+            bool is_same = strcmp(metrics[i].name, metrics[j].name) == 0;
+            CU_ASSERT(!is_same || strcmp(metrics[j - 1].name, metrics[j].name) == 0);
+            CU_ASSERT(!is_same || strcmp(metrics[i].label_value, metrics[j].label_value) != 0);
+        }
+    }
+}
+
+/* --- pages --- */
+
+static void look(void *user, struct wr_view *out)
+{
+    *out = *(const struct wr_view *)user;
+}
+
+static int get(const char *path, const char *accept, struct wr_view view, const char *type)
+{
+    struct wr_pages pages = { .look = look, .user = &view };
+    struct wr_http_reply reply = { .status = 404, .content_type = "text/plain" };
+    wr_pages_answer(&pages, path, accept, &reply);
+    CU_ASSERT_STRING_EQUAL(reply.content_type, type);
+    CU_ASSERT(reply.body.size > 0);
+    wr_text_done(&reply.body);
+    return reply.status;
+}
+
+static void each_path_has_its_page(void)
+{
+    static const char prometheus[] =
+        "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+    struct wr_view ill = well();
+    ill.stats.ready = false;
+    CU_ASSERT_EQUAL(get("/livez", "", well(), "application/json"), 200);
+    CU_ASSERT_EQUAL(get("/readyz", "", well(), "application/json"), 200);
+    CU_ASSERT_EQUAL(get("/readyz", "", ill, "application/json"), 503);
+    CU_ASSERT_EQUAL(get("/startupz", "", well(), "application/json"), 200);
+    CU_ASSERT_EQUAL(get("/metrics", "", well(), wr_metrics_type(false)), 200);
+    CU_ASSERT_EQUAL(get("/metrics", prometheus, well(), wr_metrics_type(true)), 200);
+    CU_ASSERT_EQUAL(get("/", "", well(), "text/plain"), 404);
+    CU_ASSERT_EQUAL(get("/metrics/../livez", "", well(), "text/plain"), 404);
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("web", NULL, NULL);
+    CU_ADD_TEST(suite, a_port_alone_is_on_loopback);
+    CU_ADD_TEST(suite, what_is_no_address_is_refused);
+    CU_ADD_TEST(suite, a_worker_that_takes_jobs_is_well);
+    CU_ADD_TEST(suite, without_a_broker_it_is_alive_and_not_ready);
+    CU_ADD_TEST(suite, in_a_drain_it_is_not_ready);
+    CU_ADD_TEST(suite, before_the_start_it_is_alive_only);
+    CU_ADD_TEST(suite, a_thread_that_does_not_come_round_is_not_alive);
+    CU_ADD_TEST(suite, the_text_format_names_counters_with_their_suffix);
+    CU_ADD_TEST(suite, openmetrics_names_families_without_it);
+    CU_ADD_TEST(suite, a_family_is_named_once_and_its_series_stand_together);
+    CU_ADD_TEST(suite, each_path_has_its_page);
+    CU_basic_run_tests();
+    unsigned failed = CU_get_number_of_failures();
+    CU_cleanup_registry();
+    return failed ? 1 : 0;
+}
