@@ -124,7 +124,7 @@ for probe in live ready startup; do
     assert_contains "$out" '{"status":"ok","checks":{' "and says so as JSON"
 done
 run curl -sSf -H 'Accept: application/openmetrics-text' "http://$address/metrics"
-assert_contains "$out" "warren_ready 1" "its metrics are there for curl"
+assert_contains "$out" "# TYPE warren_build info" "its metrics are there for curl"
 kill -TERM "$child"
 wait "$child"
 run "$WARREN" run --config config/http.cfg --probe live

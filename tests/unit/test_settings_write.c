@@ -28,6 +28,7 @@ static const char odd[] =
     "  verify = false; }; };\n"
     "delay: { max = \"388d\"; }; limits: { body = \"1000B\"; headers = 0; header_bytes = \"2kB\";\n"
     "  json_depth = 7; }; publish: { window = 9; timeout = \"90s\"; };\n"
+    "http: { listen = \"[::1]:9400\"; connections = 7; timeout = \"9s\"; };\n"
     "log: { level = \"debug\"; format = \"json\"; };\n"
     "queues: ( { name = \"q\\\"1\"; type = \"classic\"; exchange = \"e\"; default_type = \"a\";\n"
     "  json = \"raw\"; prefetch = 12; max_crashes = 4; retry: { attempts = 7; backoff = \"fixed\"; "

@@ -127,8 +127,12 @@ static struct wr_text written(bool is_open)
 
 static bool has_line(const struct wr_text *text, const char *line)
 {
-    const char *found = strstr(wr_text_string(text), line);
-    return found && (found == text->data || found[-1] == '\n') && found[strlen(line)] == '\n';
+    for (const char *at = wr_text_string(text); (at = strstr(at, line)); at++) {
+        if ((at == text->data || at[-1] == '\n') && at[strlen(line)] == '\n') {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void the_text_format_names_counters_with_their_suffix(void)
