@@ -10,7 +10,6 @@ static void look(void *user, struct wr_view *out)
     const warren *w = user;
     *out = (struct wr_view){ .has_started = atomic_load(&w->has_started),
                              .now_us = wr_clock_mono_us(NULL),
-                             .wall_ms = wr_clock_wall_ms(NULL),
                              .stats = { .size = sizeof out->stats },
                              .loops = { { "consumer", wr_watch_begun_us(&w->consumer_watch) },
                                         { "publisher", wr_watch_begun_us(&w->publisher_watch) } } };

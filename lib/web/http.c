@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: libmicrohttpd, with one polling thread and limits on all that a stranger may send: open
-// connections, silence, and bytes of headers (its memory a connection). A request with a body is
-// answered without it. Nothing here can wait for the broker or for a handler: the answer is made of
+// connections, silence, and bytes of headers (its memory a connection). Nobody has to send a body, and
+// who does is cut off. Nothing here can wait for the broker or for a handler: the answer is made of
 // what the worker's parts say of themselves.
 #include "web/http.h"
 
@@ -49,7 +49,8 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, struct wr_h
     return result;
 }
 
-/* Called with the headers, with each part of a body, and at the end, when it is time to answer. */
+/* Called with the headers, with each part of a body, and at the end. What isn't answered at the headers
+ * would have its body read. */
 static enum MHD_Result take_request(void *user, struct MHD_Connection *connection, const char *path,
                                     const char *method, const char *version, const char *part,
                                     size_t *part_size, void **seen)
@@ -57,16 +58,16 @@ static enum MHD_Result take_request(void *user, struct MHD_Connection *connectio
     const struct wr_http *http = user;
     (void)version;
     (void)part;
-    if (!*seen) {
+    bool is_look = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    if (is_look && !*seen) {
         *seen = user;
         return MHD_YES;
     }
     if (*part_size) {
-        *part_size = 0;
-        return MHD_YES;
+        return MHD_NO;
     }
     struct wr_http_reply reply = { .status = MHD_HTTP_NOT_FOUND, .content_type = "text/plain" };
-    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
+    if (is_look) {
         const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
         http->options.answer(http->options.user, path, accept ? accept : "", &reply);
     } else {

@@ -18,7 +18,6 @@ struct wr_view_loop {
 struct wr_view {
     bool has_started; /* every queue was consumed once */
     int64_t now_us;   /* monotonic */
-    int64_t wall_ms;
     warren_stats_data stats;
     struct wr_view_loop loops[WR_VIEW_LOOPS];
 };

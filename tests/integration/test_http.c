@@ -207,6 +207,7 @@ static void rude_clients_are_shown_the_door(void)
     large[199999] = '\0';
     memcpy(large, "GET /livez HTTP/1.0\r\nX: ", 24);
     CU_ASSERT_EQUAL(say(w, "POST /metrics HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello"), 405);
+    CU_ASSERT_EQUAL(say(w, "GET /livez HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello"), 0);
     CU_ASSERT_EQUAL(say(w, "DELETE /livez HTTP/1.0\r\n\r\n"), 405);
     int status = say(w, large);
     CU_ASSERT(status == 0 || status >= 400);
