@@ -196,8 +196,7 @@ warren_status wr_amqp_ask(struct wr_amqp *amqp, uint16_t number, amqp_method_num
                           void *method, amqp_method_number_t answer, warren_error *err)
 {
     amqp->call = (struct wr_amqp_call){ .channel = number, .answer = answer };
-    warren_status status = wr_amqp_flush(amqp, err);
-    status = status ? status : wr_amqp_make_room(amqp, 256, err);
+    warren_status status = wr_amqp_make_room(amqp, 256, err);
     if (!status && !is_failed(amqp, number)) {
         status = wr_amqp_send(amqp, number, id, method, err);
     }
