@@ -193,17 +193,27 @@ static warren_status look_all(struct wr_session *session, const struct wr_topolo
 static warren_status look_slowly(struct wr_session *session, const struct wr_topology *topology,
                                  struct wr_text *missing, warren_error *err)
 {
+    size_t levels = 0;
+    const char *level = "";
     for (size_t i = 0; i < topology->length; i++) {
         const struct wr_item *item = &topology->items[i];
         warren_error said = { 0 };
         warren_status rc =
             is_object(item) ? wr_session_try(session, item, WR_LOOK, &said) : WARREN_OK;
-        if (rc == WARREN_NOT_FOUND) {
+        if (rc == WARREN_NOT_FOUND && item->is_level) {
+            level = item->name;
+            levels++;
+        } else if (rc == WARREN_NOT_FOUND) {
             wr_text_add_format(missing, "missing: %s %s\n",
                                item->kind == WR_ITEM_QUEUE ? "queue" : "exchange", item->name);
         } else if (rc) {
             return wr_fail(err, rc, "looking for %s: %s", item->name, said.text);
         }
+    }
+    if (levels) {
+        wr_text_add_format(missing,
+                           "missing: %zu exchanges and queues of the delay ladder, such as %s\n",
+                           levels, level);
     }
     return WARREN_OK;
 }

@@ -72,6 +72,16 @@ static void add_exchange(struct plan *plan, const char *name, const char *type,
                                                       .alternate = alternate });
 }
 
+static void add_level_exchange(struct plan *plan, const char *name, const char *type,
+                               const char *alternate)
+{
+    wr_topology_add(&plan->builder, (struct wr_item){ .kind = WR_ITEM_EXCHANGE,
+                                                      .name = name,
+                                                      .type = type,
+                                                      .alternate = alternate,
+                                                      .is_level = true });
+}
+
 static bool is_own_exchange(const struct plan *plan, const char *name)
 {
     size_t length = strlen(plan->settings->ns);
@@ -156,9 +166,9 @@ static warren_status add_exchanges(struct plan *plan, int levels, warren_error *
     for (int level = 0; level < levels; level++) {
         char name[WR_NAME_SIZE];
         level_target(plan, name, sizeof name, level);
-        add_exchange(plan, name, "topic", plan->home);
+        add_level_exchange(plan, name, "topic", plan->home);
         (void)wr_delay_retry_name(name, sizeof name, plan->settings->ns, level);
-        add_exchange(plan, name, "fanout", plan->unrouted);
+        add_level_exchange(plan, name, "fanout", plan->unrouted);
     }
     if (isolates_any(plan->settings)) {
         add_exchange(plan, plan->isolated, "fanout", NULL);
@@ -193,6 +203,7 @@ static void add_level_queue(struct plan *plan, int level)
     wr_topology_add(&plan->builder,
                     (struct wr_item){ .kind = WR_ITEM_QUEUE,
                                       .name = name,
+                                      .is_level = true,
                                       .arguments = { .type = WR_QUORUM,
                                                      .dead_exchange = next,
                                                      .ttl_ms = wr_delay_level_ms(level),

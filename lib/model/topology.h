@@ -46,6 +46,7 @@ struct wr_item {
     struct wr_queue_arguments arguments;
     bool strategy_may_differ; /* a work queue: another strategy or overflow is accepted with a note
                                */
+    bool is_level;            /* of the delay ladder */
     bool is_foreign; /* an exchange that the config only names; still declared, as durable topic */
     const char *leftover; /* unbinding: done only when this queue of wr_leftover is there */
 };

@@ -90,6 +90,8 @@ run timeout 30 "$WARREN" run -c warren.cfg
 assert_status 7 "a topology that is missing is exit 7"
 assert_contains "$err" "missing: queue default" "and named"
 assert_contains "$err" "missing: exchange warren.jobs" "all of it"
+assert_contains "$err" "missing: 60 exchanges and queues of the delay ladder, such as warren." \
+    "the ladder in one line"
 assert_contains "$err" "warren topology apply" "with what to do"
 configure "url = \"$url\";"
 run "$WARREN" topology apply -c warren.cfg
