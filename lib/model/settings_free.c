@@ -53,6 +53,7 @@ void wr_settings_free(struct wr_settings *settings)
     free(settings->file);
     free(settings->ns);
     free(settings->state_dir);
+    free(settings->http_listen);
     free(settings->log_level);
     free(settings->log_format);
     free(settings->queues_folder);
