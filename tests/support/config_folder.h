@@ -15,8 +15,7 @@
 #include "model/settings.h"
 
 /* libconfig 1.5 forgets a string token that stands where the grammar wants none (an empty one is made by
- * the lexer itself); what else it holds
- * is still looked after, so a missing config_destroy is seen. */
+ * the lexer itself); what else it holds is still looked after, so a missing config_destroy is seen. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
