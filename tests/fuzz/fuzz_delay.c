@@ -64,7 +64,8 @@ static void check_key(int64_t delay_ms, const char *name, size_t room)
     size_t digits = units ? (size_t)wr_delay_entry_level(units) / 4 + 1 : 0;
     size_t wanted = 2 * digits + strlen("queue/") + strlen(name);
     size_t longest = wanted + 2 * (WR_DELAY_DIGITS - digits);
-    MUST(is_written == (units < UINT32_C(1) << WR_DELAY_LEVELS && longest <= 255 && wanted < room));
+    bool is_keyable = longest <= 255 && !strchr(name, 0x1F); /* which stands for a slash */
+    MUST(is_written == (units < UINT32_C(1) << WR_DELAY_LEVELS && is_keyable && wanted < room));
     if (!is_written) {
         return;
     }
