@@ -11,7 +11,8 @@
 // the other (which is one running job, as the lane's limit counts), and a thread is woken only when
 // there is work for that long. What a lane's jobs take is measured; a job that was never seen counts
 // as long: it is alone in its hand and has a thread woken for it. When a hand takes longer than it
-// should, wr_pool_rouse gives what is left in it back to the lane and wakes whoever sleeps.
+// should, wr_pool_rouse gives what is left in it back to the lane and wakes as many as that is worth.
+// What a run takes is kept in lane.c.
 #include "engine/pool.h"
 
 #include <stdlib.h>

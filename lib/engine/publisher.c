@@ -161,7 +161,7 @@ static bool send_one(struct wr_publisher *publisher, struct wr_request *request,
     return rc == WARREN_OK;
 }
 
-/* Several at once share their packets: the broker is woken once. */
+/* Several at once are written at once, and the broker is woken once. */
 static void cork(struct wr_publisher *publisher, bool holds_back)
 {
     if (publisher->connection.broker) {

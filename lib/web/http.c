@@ -142,7 +142,7 @@ warren_status wr_http_start(struct wr_http **out, const struct wr_http_options *
         free(http);
         return wr_fail(err, WARREN_FAILED,
                        "http.listen: can't listen on %s port %d: is another process there, and is "
-                       "the address one of this machine's?",
+                       "the address one of this machine's? Say another, or port 0 for any free one",
                        options->listen.address, options->listen.port);
     }
     note_address(http);
