@@ -14,6 +14,8 @@
 #define UNITS_MOST ((INT64_C(1) << WR_DELAY_LEVELS) - 1)
 #define FACTOR_MOST 1000.0
 #define BITS_WANTED 3
+/* 285,000 years, what a JSON number holds exactly. Of the total, so that it reads back in any unit. */
+#define DURATION_MOST_MS (INT64_C(1) << 53)
 
 static const struct unit {
     const char *name;
@@ -187,12 +189,11 @@ bool wr_duration_parse(struct wr_slice text, int64_t *out_ms)
         rest = wr_slice_of("s"); /* nothing is nothing in any unit */
     }
     const struct unit *unit = find_unit(rest);
-    int64_t total;
-    if (!unit || number > INT64_MAX / unit->ms - 1) {
+    if (!unit || number > DURATION_MOST_MS / unit->ms) {
         return false;
     }
-    total = number * unit->ms;
-    if (!add_fraction(fraction, unit->ms, &total)) {
+    int64_t total = number * unit->ms;
+    if (!add_fraction(fraction, unit->ms, &total) || total > DURATION_MOST_MS) {
         return false;
     }
     *out_ms = total;
