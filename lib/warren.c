@@ -242,7 +242,6 @@ static warren_status make_pool(warren *w, warren_error *err)
                                     .clock = w->clock,
                                     .worker = w->name,
                                     .publisher = w->publisher,
-                                    .counters = &w->counters,
                                     .ledger = wr_charge_ledger(w->charge),
                                     .settle = wr_consumer_settle,
                                     .is_stale = wr_consumer_is_stale,
@@ -385,11 +384,11 @@ static warren_status end(warren *w, bool drained, int64_t until_us, warren_error
     bool all_ended = stop_parts(w, drained, until_us);
     wr_http_stop(TAKE(w->http));
     w->state = WR_WORKER_STOPPED;
+    warren_stats_data stats = { .size = sizeof stats };
+    warren_stats(w, &stats);
     wr_log(WR_INFO, "worker.stop", "drained=%d done=%llu retried=%llu dead=%llu given_back=%llu",
-           drained, (unsigned long long)wr_counted(&w->counters.done),
-           (unsigned long long)wr_counted(&w->counters.retried),
-           (unsigned long long)wr_counted(&w->counters.dead),
-           (unsigned long long)wr_counted(&w->counters.given_back));
+           drained, (unsigned long long)stats.done, (unsigned long long)stats.retried,
+           (unsigned long long)stats.dead, (unsigned long long)stats.given_back);
     if (all_ended) {
         return WARREN_OK;
     }

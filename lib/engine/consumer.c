@@ -161,7 +161,9 @@ static void adapt(struct wr_consumer *consumer, int64_t now_us)
         if (is_alive && wr_prefetch_is_due(&source->prefetch, now_us)) {
             adapt_source(consumer, source, now_us);
         }
-        sum += source->state == WR_SOURCE_CONSUMING ? source->prefetch.now : 0;
+        uint64_t prefetch = source->state == WR_SOURCE_CONSUMING ? source->prefetch.now : 0;
+        atomic_store_explicit(&source->counts.prefetch, prefetch, memory_order_relaxed);
+        sum += prefetch;
     }
     atomic_store_explicit(&consumer->options.counters->prefetch, sum, memory_order_relaxed);
 }

@@ -9,7 +9,9 @@
 
 static void free_job(struct wr_consumer *consumer, struct warren_job *job)
 {
+    struct wr_source *source = job->source;
     consumer->out--;
+    wr_count_alone(&source->counts.in_flight, -1);
     consumer->has_moved = true;
     consumer->has_come_home = true;
     atomic_store_explicit(&consumer->options.counters->in_flight, consumer->out,
@@ -59,7 +61,9 @@ static void take_delivery(struct wr_consumer *consumer, struct wr_source *source
     job->redelivered = delivery->redelivered;
     job->source = source;
     job->generation = atomic_load(&source->epoch);
+    job->wall_ahead_us = wall_ms * WR_US_PER_MS - now_us;
     consumer->out++;
+    wr_count_alone(&source->counts.in_flight, 1);
     wr_lateness_note(&consumer->lateness, job, wall_ms, now_us);
     find_lane(source, job);
     if (job->redelivered) {
@@ -72,6 +76,21 @@ static void take_delivery(struct wr_consumer *consumer, struct wr_source *source
     }
 }
 
+/* What isn't even read: the broker takes it to the dead queue. */
+static void reject(struct wr_consumer *consumer, struct wr_source *source,
+                   const struct wr_event *event)
+{
+    const char *reason = event->kind == WR_EVENT_OVERSIZED ? "body_too_large" : "bad_properties";
+    struct wr_tally_shard *shard = wr_tally_shard(&source->strangers, 0);
+    wr_log(WR_WARN, "delivery.rejected", "queue=%s cause=%s bytes=%llu", source->name, reason,
+           (unsigned long long)event->size);
+    if (shard) {
+        wr_count(&shard->outcomes[WR_OUTCOME_DEAD]);
+    }
+    wr_count(&source->counts.dead[wr_reason_find(reason)]);
+    nack(consumer, source, event->tag, false);
+}
+
 void wr_consumer_receive(struct wr_consumer *consumer, struct wr_event *event, int64_t now_us)
 {
     struct wr_source *source = wr_subscription_source(&consumer->sub, event->channel);
@@ -82,21 +101,17 @@ void wr_consumer_receive(struct wr_consumer *consumer, struct wr_event *event, i
         wr_subscription_lose(&consumer->sub, now_us, "a delivery out of order");
         return;
     }
-    wr_count(&counters->received);
+    wr_count_alone(&source->counts.received, 1);
     wr_source_note_delivery(source, now_us);
     if (event->kind != WR_EVENT_DELIVERY) {
-        wr_log(WR_WARN, "delivery.rejected", "queue=%s cause=%s bytes=%llu", source->name,
-               event->kind == WR_EVENT_OVERSIZED ? "body_too_large" : "bad_properties",
-               (unsigned long long)event->size);
-        wr_count(&counters->dead);
-        nack(consumer, source, event->tag, false);
+        reject(consumer, source, event);
     } else if (consumer->is_draining) {
         wr_count(&counters->given_back);
         nack(consumer, source, event->tag, true);
         wr_delivery_free(event->delivery);
     } else {
         if (event->delivery->redelivered) {
-            wr_count(&counters->redelivered);
+            wr_count_alone(&source->counts.redelivered, 1);
         }
         take_delivery(consumer, source, event->delivery, now_us);
     }

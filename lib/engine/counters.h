@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a worker counts beside its work. Threads: any; each count is on its own.
+ * What a worker counts that is rare, or belongs to no queue; what belongs to one stands in its source
+ * (engine/source.h) and in the tallies of its types (engine/tally.h). Threads: any; each count is on its
+ * own.
  */
 #ifndef WR_ENGINE_COUNTERS_H
 #define WR_ENGINE_COUNTERS_H
@@ -9,21 +11,14 @@
 #include <stdint.h>
 
 struct wr_counters {
-    _Atomic uint64_t received;
-    _Atomic uint64_t redelivered;
-    _Atomic uint64_t started; /* handlers called */
-    _Atomic uint64_t done;
-    _Atomic uint64_t retried;
-    _Atomic uint64_t dead;
-    _Atomic uint64_t discarded;
-    _Atomic uint64_t snoozed;
     _Atomic uint64_t given_back;
     _Atomic uint64_t stale;
     _Atomic uint64_t connections;
     _Atomic uint64_t cancels;        /* consumers that the broker ended */
     _Atomic uint64_t channel_losses; /* channels that it closed */
     _Atomic uint64_t silences;       /* consumers that it forgot */
-    _Atomic uint64_t late;           /* jobs that the delay ladder brought home late */
+    _Atomic uint64_t home;           /* jobs that the delay ladder brought home */
+    _Atomic uint64_t late;           /* of them, late */
     _Atomic uint64_t in_flight;
     _Atomic uint64_t prefetch; /* of all sources together, now */
     _Atomic uint64_t prefetch_changes;
@@ -34,6 +29,13 @@ struct wr_counters {
 static inline void wr_count(_Atomic uint64_t *counter)
 {
     (void)atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+/** The same where only one thread counts: it costs next to nothing. */
+static inline void wr_count_alone(_Atomic uint64_t *counter, int by)
+{
+    uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, before + (uint64_t)by, memory_order_relaxed);
 }
 
 static inline uint64_t wr_counted(const _Atomic uint64_t *counter)

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "base/list.h"
+#include "engine/tally.h"
 #include "model/settings.h"
 #include "warren/job.h"
 
@@ -22,7 +23,9 @@ struct wr_lane {
     const struct wr_job_settings *settings;
     warren_handler *handler;
     void *user;
+    size_t number;          /* among all lanes of the worker, from 0 */
     _Atomic int64_t run_ns; /* what a run takes, about; 0: not known yet. Any thread may read it */
+    struct wr_tally tally;
     /* Under the pool's lock. */
     struct wr_link link; /* in the pool's list of runnable lanes */
     bool is_listed;

@@ -19,7 +19,11 @@ void wr_lateness_note(struct wr_lateness *lateness, const struct warren_job *job
                       int64_t now_us)
 {
     const struct wr_source *source = job->source;
-    if (!job->books.run_at_ms || job->redelivered || wall_ms <= job->books.run_at_ms) {
+    if (!job->books.run_at_ms || job->redelivered) {
+        return;
+    }
+    wr_count_alone(&lateness->counters->home, 1);
+    if (wall_ms <= job->books.run_at_ms) {
         return;
     }
     int64_t late_us = (wall_ms - job->books.run_at_ms) * WR_US_PER_MS;

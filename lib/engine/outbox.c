@@ -65,9 +65,18 @@ static void log_repeat(const struct wr_request *request, const char *text)
            request->parcel.key, request->tries, wr_log_quote(why, sizeof why, text));
 }
 
+static void count_failure(struct wr_outbox *outbox, warren_status status)
+{
+    enum wr_publish_result result = status == WARREN_UNROUTABLE ? WR_PUBLISH_RETURNED
+                                    : status == WARREN_NACKED   ? WR_PUBLISH_NACKED
+                                                                : WR_PUBLISH_REFUSED;
+    wr_count_alone(&outbox->counts.results[result], 1);
+}
+
 void wr_outbox_fail(struct wr_outbox *outbox, struct wr_request *request, warren_status status,
                     const char *text, int64_t now_us)
 {
+    count_failure(outbox, status);
     if (!request->insists) {
         wr_request_finish(request, status, text);
         return;
@@ -78,12 +87,14 @@ void wr_outbox_fail(struct wr_outbox *outbox, struct wr_request *request, warren
     request->is_returned = false;
     request->due_us = now_us + earlier(wait_us, REPEAT_MOST_US);
     wr_list_push(&outbox->later, &request->link);
-    (void)atomic_fetch_add(&outbox->repeats, 1);
+    wr_count_alone(&outbox->counts.repeats, 1);
     log_repeat(request, text);
 }
 
-static void confirm(struct wr_outbox *outbox, struct wr_request *request)
+static void confirm(struct wr_outbox *outbox, struct wr_request *request, int64_t now_us)
 {
+    wr_count_alone(&outbox->counts.results[WR_PUBLISH_CONFIRMED], 1);
+    wr_histogram_add(&outbox->counts.confirm, now_us - request->sent_us);
     if (outbox->confirmed && !request->insists) {
         outbox->confirmed(outbox->user, &request->parcel.message);
     }
@@ -115,7 +126,7 @@ void wr_outbox_resolve(struct wr_outbox *outbox, struct wr_event *event, int64_t
         } else if (event->kind == WR_EVENT_NACKED) {
             wr_outbox_fail(outbox, request, WARREN_NACKED, "the broker could not store it", now_us);
         } else {
-            confirm(outbox, request);
+            confirm(outbox, request, now_us);
         }
     }
 }
@@ -174,6 +185,7 @@ void wr_outbox_expire(struct wr_outbox *outbox, int64_t now_us)
     outbox->next_expiry_us = next_us == INT64_MAX || look_us > next_us ? look_us : next_us;
     for (struct wr_link *link; (link = wr_list_take(&over));) {
         struct wr_request *request = WR_OF(link, struct wr_request, link);
+        wr_count_alone(&outbox->counts.results[WR_PUBLISH_TIMEOUT], 1);
         wr_request_finish(request, request->was_sent ? WARREN_UNKNOWN : WARREN_TIMEOUT,
                           request->was_sent ? "no confirm in time: it may be there or not"
                                             : "the broker took nothing in time");

@@ -16,9 +16,19 @@
 
 #include <stdatomic.h>
 
+#include "base/histogram.h"
+#include "engine/counters.h"
 #include "engine/request.h"
 #include "engine/window.h"
 #include "io/broker.h"
+#include "model/outcome.h"
+
+/** What is counted of publishes. Written by the publisher's thread, read by any. */
+struct wr_publish_counts {
+    _Atomic uint64_t repeats; /* how often an insisting one had to be repeated */
+    _Atomic uint64_t results[WR_PUBLISH_RESULTS]; /* of each try */
+    struct wr_histogram confirm;                  /* from the sending to the broker's confirm */
+};
 
 struct wr_outbox {
     struct wr_list waiting; /* to be sent, in order */
@@ -26,7 +36,7 @@ struct wr_outbox {
     struct wr_window window;
     size_t suspects; /* the first ones of `waiting` go one at a time: see wr_outbox_blame */
     int64_t next_expiry_us;
-    _Atomic uint64_t repeats; /* how often an insisting one had to be repeated; any thread */
+    struct wr_publish_counts counts;
     /* Told of each confirmed message but those that insist; may be NULL. */
     void (*confirmed)(void *user, const struct wr_message *message);
     void *user;

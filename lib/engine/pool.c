@@ -36,6 +36,9 @@ struct worker {
     bool is_quick;        /* they should be done within WR_QUANTUM_NS */
     int64_t began_us;     /* with this hand */
     struct worker *outer; /* of a step inside a step's handler: the step around it */
+    /* Read by any thread. */
+    _Atomic(const struct wr_lane *) seat; /* whose job it runs; NULL: none */
+    _Atomic int64_t seated_us;            /* since when */
     struct wr_overtime overtime;
 };
 
@@ -51,12 +54,12 @@ struct wr_pool {
     struct wr_list isolated;
     struct wr_list shared;
     int shared_running;
-    int running;
+    _Atomic int running; /* who only looks needs no lock */
     int sleeping;
     int quick; /* workers whose hand should be empty within WR_QUANTUM_NS */
     int ended;
-    size_t waiting;
-    uint64_t lane_waits;
+    _Atomic size_t waiting;
+    _Atomic uint64_t lane_waits;
     struct worker *workers;
     int worker_count;       /* those that were started */
     struct worker *stepped; /* without threads: the innermost step; see wr_pool_step */
@@ -180,6 +183,8 @@ static void run(struct wr_pool *pool, struct worker *worker, struct warren_job *
     if (timeout_ms) {
         wr_overtime_begin(&worker->overtime, job);
     }
+    atomic_store_explicit(&worker->seated_us, job->started_us, memory_order_relaxed);
+    atomic_store_explicit(&worker->seat, job->lane, memory_order_release);
     pool->options.run(pool->options.user, job);
     if (timeout_ms) {
         note_overrun(pool, worker);
@@ -197,6 +202,7 @@ static void run_hand(struct wr_pool *pool, struct worker *worker)
         run(pool, worker, job);
         runs++;
     }
+    atomic_store_explicit(&worker->seat, NULL, memory_order_relaxed);
     if (runs) {
         wr_lane_note_runs(worker->lane, wr_clock_mono_us(pool->options.clock) - from_us, runs);
     }
@@ -341,10 +347,10 @@ int64_t wr_pool_push(struct wr_pool *pool, struct wr_list *jobs)
     int64_t needed;
     {
         WR_SCOPED_LOCK(&pool->lock);
+        pool->waiting += jobs->length;
         for (struct wr_link *link; (link = wr_list_take(jobs));) {
             struct wr_lane *lane = WR_OF(link, struct warren_job, link)->lane;
             wr_list_push(&lane->waiting, link);
-            pool->waiting++;
             work_ns += wr_lane_expected_ns(lane);
             long_jobs += wr_lane_expected_ns(lane) == WR_QUANTUM_NS ? 1 : 0;
             list_lane(pool, lane);
@@ -448,9 +454,19 @@ const atomic_bool *wr_pool_drains(const struct wr_pool *pool)
 
 struct wr_pool_counts wr_pool_counts(struct wr_pool *pool)
 {
-    WR_SCOPED_LOCK(&pool->lock);
     return (struct wr_pool_counts){ pool->running, pool->waiting, atomic_load(&pool->overruns),
                                     pool->lane_waits };
+}
+
+void wr_pool_look(const struct wr_pool *pool, wr_pool_seen *seen, void *user)
+{
+    for (int i = 0; i < pool->worker_count; i++) {
+        const struct worker *worker = &pool->workers[i];
+        const struct wr_lane *lane = atomic_load_explicit(&worker->seat, memory_order_acquire);
+        if (lane) {
+            seen(user, lane, atomic_load_explicit(&worker->seated_us, memory_order_relaxed));
+        }
+    }
 }
 
 void wr_pool_watch(struct wr_pool *pool)

@@ -64,7 +64,14 @@ bool wr_pool_step(struct wr_pool *pool);
 void wr_pool_drain(struct wr_pool *pool);
 const atomic_bool *wr_pool_drains(const struct wr_pool *pool);
 
+/** Any thread; waits for nobody. */
 struct wr_pool_counts wr_pool_counts(struct wr_pool *pool);
+
+/** Names each thread's running job: its lane, and since when it runs (monotonic). Any thread; waits for
+ * nobody, so a job that ends meanwhile may be named with the time of the next. Without threads it sees
+ * none. */
+typedef void wr_pool_seen(void *user, const struct wr_lane *lane, int64_t since_us);
+void wr_pool_look(const struct wr_pool *pool, wr_pool_seen *seen, void *user);
 
 /** Logs and counts, once each, the jobs that run past their deadline. Called about once a second by
  * one thread. */

@@ -420,9 +420,15 @@ bool wr_publisher_has_work(struct wr_publisher *publisher)
 
 struct wr_publisher_state wr_publisher_state(const struct wr_publisher *publisher)
 {
-    return (struct wr_publisher_state){ .repeats = atomic_load(&publisher->outbox.repeats),
+    const struct wr_publish_counts *counts = &publisher->outbox.counts;
+    struct wr_publisher_state state = { .repeats = wr_counted(&counts->repeats),
                                         .connections = atomic_load(&publisher->connections),
                                         .is_blocked = atomic_load(&publisher->is_blocked) };
+    for (int i = 0; i < WR_PUBLISH_RESULTS; i++) {
+        state.results[i] = wr_counted(&counts->results[i]);
+    }
+    wr_histogram_gather(&counts->confirm, &state.confirm);
+    return state;
 }
 
 /* Asks the thread to end and waits; false at the timeout. */

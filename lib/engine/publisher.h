@@ -10,8 +10,10 @@
 #define WR_ENGINE_PUBLISHER_H
 
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "engine/request.h"
 #include "io/broker.h"
+#include "model/outcome.h"
 
 struct wr_publisher;
 
@@ -31,9 +33,11 @@ struct wr_publisher_options {
 
 /** What it says of itself. */
 struct wr_publisher_state {
-    uint64_t repeats;     /* how often an insisting request had to be repeated */
-    uint64_t connections; /* times its connection was made */
-    bool is_blocked;      /* the broker takes no publishes now */
+    uint64_t repeats;                     /* how often an insisting request had to be repeated */
+    uint64_t connections;                 /* times its connection was made */
+    bool is_blocked;                      /* the broker takes no publishes now */
+    uint64_t results[WR_PUBLISH_RESULTS]; /* the broker's words, of each try */
+    struct wr_histogram_sum confirm;      /* from the sending to the confirm */
 };
 
 /** Makes a publisher on a connection that is open already (taken; NULL: it connects when it first

@@ -163,7 +163,9 @@ static void fill_lane(struct wr_roster *roster, struct wr_lane *lane,
 {
     const struct wr_handler_entry *entry = find_handler(roster, queue->name, job->type);
     entry = entry ? entry : find_handler(roster, NULL, job->type);
-    *lane = (struct wr_lane){ .queue = queue, .settings = job };
+    *lane = (struct wr_lane){ .queue = queue,
+                              .settings = job,
+                              .number = (size_t)(lane - roster->lanes) };
     if (entry) {
         lane->handler = entry->handler;
         lane->user = entry->user;
@@ -317,6 +319,10 @@ void wr_roster_done(struct wr_roster *roster)
     }
     for (size_t i = 0; i < roster->source_count; i++) {
         free(roster->sources[i].name);
+        wr_tally_done(&roster->sources[i].strangers);
+    }
+    for (size_t i = 0; i < roster->lane_count; i++) {
+        wr_tally_done(&roster->lanes[i].tally);
     }
     free(roster->handlers);
     free(roster->lanes);

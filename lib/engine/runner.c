@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "engine/lane.h"
+#include "engine/record.h"
 #include "model/topology.h"
 
 /* A message of a job: its way on, or one that its handler published. */
@@ -115,7 +116,7 @@ static void bury(struct wr_runner *runner, struct warren_job *job, const char *r
     char more[80];
     (void)snprintf(more, sizeof more, " reason=%s error=", reason);
     log_job(WR_WARN, "job.dead", job, more);
-    wr_count(&runner->counters->dead);
+    wr_record_death(job, reason);
     forward(runner, job, &how);
 }
 
@@ -134,7 +135,7 @@ static void postpone(struct wr_runner *runner, struct warren_job *job, enum wr_f
     char more[80];
     (void)snprintf(more, sizeof more, " delay_ms=%lld error=", (long long)rounded_ms);
     log_job(WR_INFO, kind == WR_FORWARD_RETRY ? "job.retry" : "job.snooze", job, more);
-    wr_count(kind == WR_FORWARD_RETRY ? &runner->counters->retried : &runner->counters->snoozed);
+    wr_record_outcome(job, kind == WR_FORWARD_RETRY ? WR_OUTCOME_RETRY : WR_OUTCOME_SNOOZE);
     forward(runner, job, &how);
 }
 
@@ -160,7 +161,7 @@ static void retry(struct wr_runner *runner, struct warren_job *job)
 static void discard(struct wr_runner *runner, struct warren_job *job)
 {
     log_job(WR_WARN, "job.discard", job, " error=");
-    wr_count(&runner->counters->discarded);
+    wr_record_outcome(job, WR_OUTCOME_DISCARD);
     settle(runner, job, WR_SETTLE_ACK);
 }
 
@@ -178,6 +179,7 @@ static void carry_out(struct wr_runner *runner, struct warren_job *job)
 {
     if (runner->is_stale(runner->user,
                          job)) { /* it runs again: a copy of it would be one too many */
+        wr_record_outcome(job, WR_OUTCOME_INTERRUPTED);
         settle(runner, job, WR_SETTLE_LEAVE);
         return;
     }
@@ -188,7 +190,7 @@ static void carry_out(struct wr_runner *runner, struct warren_job *job)
     }
     switch (job->verdict) {
     case WARREN_DONE:
-        wr_count(&runner->counters->done);
+        wr_record_outcome(job, WR_OUTCOME_DONE);
         settle(runner, job, WR_SETTLE_ACK);
         return;
     case WARREN_RETRY:
@@ -319,10 +321,10 @@ void wr_runner_run(void *user, struct warren_job *job)
         return;
     }
     if (!job->reason) {
-        wr_count(&runner->counters->started);
         WR_CRASH_POINT("before_handler");
         job->verdict = lane->handler(job, lane->user);
         WR_CRASH_POINT("before_ack");
+        wr_record_run(job, wr_clock_mono_us(runner->clock));
     }
     wr_ledger_end(runner->ledger, job->slot);
     wr_runner_conclude(runner, job);

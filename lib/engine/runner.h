@@ -20,7 +20,6 @@ struct wr_runner {
     const struct wr_clock *clock;
     const char *worker; /* this worker's name in histories */
     struct wr_publisher *publisher;
-    struct wr_counters *counters;
     struct wr_ledger *ledger;                           /* may be NULL */
     void (*settle)(void *user, struct warren_job *job); /* takes the job; any thread */
     /* Whether the broker has taken the job back meanwhile; any thread. */

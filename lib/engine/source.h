@@ -4,8 +4,8 @@
  * and the lanes that its jobs go to. A source comes and goes by itself: its queue may be deleted and
  * its channel closed while all others go on.
  *
- * Threads: set before the start; then owned by the consumer thread, but for `epoch`, which any
- * thread may read.
+ * Threads: set before the start; then owned by the consumer thread, but for `epoch` and what is
+ * counted, which any thread may read, and its state.
  */
 #ifndef WR_ENGINE_SOURCE_H
 #define WR_ENGINE_SOURCE_H
@@ -13,10 +13,21 @@
 #include <stdatomic.h>
 
 #include "engine/acks.h"
+#include "engine/counters.h"
 #include "engine/lane.h"
 #include "engine/prefetch.h"
 #include "io/broker.h"
 #include "model/job.h"
+
+/** What is counted of a source. Written by the consumer's thread, the dead letters by any; read by
+ * any. */
+struct wr_source_counts {
+    _Atomic uint64_t received;
+    _Atomic uint64_t redelivered;
+    _Atomic uint64_t in_flight; /* now */
+    _Atomic uint64_t prefetch;  /* now */
+    _Atomic uint64_t dead[WR_REASONS];
+};
 
 enum wr_source_state {
     WR_SOURCE_CLOSED, /* no channel */
@@ -37,7 +48,10 @@ struct wr_source {
         *lanes; /* of the configured queue, sorted by type; shared with its other sources */
     size_t lane_count;
 
-    enum wr_source_state state;
+    struct wr_source_counts counts;
+    struct wr_tally strangers; /* jobs of types that the queue doesn't know */
+
+    _Atomic enum wr_source_state state;
     struct wr_acks acks;
     _Atomic uint32_t epoch; /* of the channel, unlike any other: a job from another one is stale;
                                0: no channel */

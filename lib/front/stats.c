@@ -7,9 +7,39 @@
 #include "base/cleanup.h"
 #include "front/worker.h"
 
+static void add_outcomes(warren_stats_data *out, const struct wr_tally *tally)
+{
+    struct wr_tally_sum sum = { .last_done_ms = 0 };
+    wr_tally_gather(tally, &sum);
+    out->done += sum.outcomes[WR_OUTCOME_DONE];
+    out->retried += sum.outcomes[WR_OUTCOME_RETRY];
+    out->dead += sum.outcomes[WR_OUTCOME_DEAD];
+    out->discarded += sum.outcomes[WR_OUTCOME_DISCARD];
+    out->snoozed += sum.outcomes[WR_OUTCOME_SNOOZE];
+}
+
+static void read_types(const warren *w, warren_stats_data *out)
+{
+    for (size_t i = 0; i < w->roster.lane_count; i++) {
+        add_outcomes(out, &w->roster.lanes[i].tally);
+    }
+}
+
+static void read_queues(const warren *w, warren_stats_data *out)
+{
+    for (size_t i = 0; i < w->roster.source_count; i++) {
+        const struct wr_source *source = &w->roster.sources[i];
+        out->received += wr_counted(&source->counts.received);
+        out->redelivered += wr_counted(&source->counts.redelivered);
+        add_outcomes(out, &source->strangers);
+    }
+}
+
 /* What the parts say of themselves, for warren_stats. */
 static void read_parts(const warren *w, warren_stats_data *out)
 {
+    read_queues(w, out);
+    read_types(w, out);
     struct wr_pool_counts pool = wr_pool_counts(w->pool);
     out->running = (uint32_t)pool.running;
     out->overruns = pool.overruns;
@@ -32,6 +62,7 @@ void wr_worker_hide(warren *w)
 {
     WR_SCOPED_LOCK(&w->look_lock);
     if (w->has_parts) {
+        w->last = (warren_stats_data){ .size = sizeof w->last };
         read_parts(w, &w->last);
         w->last.ready = false;
         w->has_parts = false;
@@ -46,6 +77,13 @@ static void look_at_parts(const warren *w, warren_stats_data *out)
         read_parts(w, out);
         return;
     }
+    out->received = w->last.received;
+    out->redelivered = w->last.redelivered;
+    out->done = w->last.done;
+    out->retried = w->last.retried;
+    out->dead = w->last.dead;
+    out->discarded = w->last.discarded;
+    out->snoozed = w->last.snoozed;
     out->draining = w->last.draining;
     out->overruns = w->last.overruns;
     out->lane_waits = w->last.lane_waits;
@@ -53,17 +91,19 @@ static void look_at_parts(const warren *w, warren_stats_data *out)
     out->publish_connections = w->last.publish_connections;
 }
 
+void wr_worker_with_parts(const warren *w, void (*look)(const warren *w, struct wr_view *view),
+                          struct wr_view *view)
+{
+    WR_SCOPED_LOCK((pthread_mutex_t *)(uintptr_t)&w->look_lock);
+    if (w->has_parts) {
+        look(w, view);
+    }
+}
+
 void warren_stats(const warren *w, warren_stats_data *out)
 {
     const struct wr_counters *counters = &w->counters;
-    warren_stats_data stats = { .received = wr_counted(&counters->received),
-                                .redelivered = wr_counted(&counters->redelivered),
-                                .done = wr_counted(&counters->done),
-                                .retried = wr_counted(&counters->retried),
-                                .dead = wr_counted(&counters->dead),
-                                .discarded = wr_counted(&counters->discarded),
-                                .snoozed = wr_counted(&counters->snoozed),
-                                .given_back = wr_counted(&counters->given_back),
+    warren_stats_data stats = { .given_back = wr_counted(&counters->given_back),
                                 .stale = wr_counted(&counters->stale),
                                 .connections = wr_counted(&counters->connections),
                                 .crashes = wr_counted(&counters->crashes),

@@ -85,15 +85,29 @@ static void pump(void *user)
     test->due_us = wr_publisher_step(publisher, now_us(test));
 }
 
+/* How often a handler was called. */
+static uint64_t count_runs(const warren *w)
+{
+    struct wr_tally_sum sum = { .last_done_ms = 0 };
+    uint64_t runs = 0;
+    for (size_t i = 0; i < w->roster.lane_count; i++) {
+        wr_tally_gather(&w->roster.lanes[i].tally, &sum);
+    }
+    for (int i = 0; i < WR_HISTOGRAM_BUCKETS; i++) {
+        runs += sum.run.buckets[i];
+    }
+    return runs;
+}
+
 int wr_test_round(warren_test *test)
 {
     warren *w = test->worker;
-    uint64_t before = wr_counted(&w->counters.started);
+    uint64_t before = count_runs(w);
     int64_t consumer_us = wr_consumer_step(w->consumer, now_us(test));
     while (wr_pool_step(w->pool)) {
     }
     test->due_us = least(consumer_us, wr_publisher_step(w->publisher, now_us(test)));
-    return (int)(wr_counted(&w->counters.started) - before);
+    return (int)(count_runs(w) - before);
 }
 
 bool wr_test_has_work(warren_test *test)

@@ -2,19 +2,8 @@
 // DESIGN: what a worker shows of itself by HTTP. It begins before the broker is looked for and ends
 // after the drain, so that probes get an answer all the time.
 #include "base/log.h"
-#include "front/worker.h"
+#include "front/view.h"
 #include "warren/warren.h"
-
-static void look(void *user, struct wr_view *out)
-{
-    const warren *w = user;
-    *out = (struct wr_view){ .has_started = atomic_load(&w->has_started),
-                             .now_us = wr_clock_mono_us(NULL),
-                             .stats = { .size = sizeof out->stats },
-                             .loops = { { "consumer", wr_watch_begun_us(&w->consumer_watch) },
-                                        { "publisher", wr_watch_begun_us(&w->publisher_watch) } } };
-    warren_stats(w, &out->stats);
-}
 
 warren_status wr_worker_serve(warren *w, warren_error *err)
 {
@@ -26,7 +15,7 @@ warren_status wr_worker_serve(warren *w, warren_error *err)
     if (listen.is_off || w->is_stepped) {
         return WARREN_OK;
     }
-    w->pages = (struct wr_pages){ .look = look, .user = w };
+    w->pages = (struct wr_pages){ .look = wr_view_look, .user = w };
     struct wr_http_options options = { .listen = listen,
                                        .connections = w->settings->http_connections,
                                        .timeout_ms = w->settings->http_timeout_ms,

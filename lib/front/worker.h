@@ -65,6 +65,10 @@ void wr_worker_show(warren *w);
 /** From here on nobody looks at them; their last word is kept. Before they are freed. */
 void wr_worker_hide(warren *w);
 
+/** Lets `look` see the parts, if they are there. Any thread; `look` must not wait. */
+void wr_worker_with_parts(const warren *w, void (*look)(const warren *w, struct wr_view *view),
+                          struct wr_view *view);
+
 /** Serves probes and metrics from here on, if that is wanted. Before the first look at a broker. */
 warren_status wr_worker_serve(warren *w, warren_error *err);
 

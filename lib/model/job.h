@@ -53,11 +53,13 @@ struct warren_job {
     struct wr_slice id;
     char made_id[WR_UUID_SIZE]; /* the id when the message had none; else "" */
     int64_t received_wall_ms;
+    int64_t wall_ahead_us; /* of the wall clock to the monotonic one, when it came */
 
     /* The run. */
     const struct wr_clock *clock;
     int slot; /* the number of its thread, from 0 */
     int64_t started_us;
+    int64_t ended_us;          /* its handler returned; 0: it has not, or never ran */
     int64_t deadline_us;       /* 0: none */
     const atomic_bool *drains; /* turns true when a drain begins */
     atomic_int open_publishes; /* of warren_job_publish, and 1 for the job itself */

@@ -54,8 +54,9 @@ enum wr_queue_type { WR_QUORUM, WR_CLASSIC };
 struct wr_job_settings {
     char *type;
     int concurrency;
-    int64_t timeout_ms; /* 0: none */
-    bool isolate;       /* a queue of its own: <queue>.<type> */
+    int64_t timeout_ms;      /* 0: none */
+    int64_t hard_timeout_ms; /* 0: none */
+    bool isolate;            /* a queue of its own: <queue>.<type> */
     struct wr_retry_policy retry;
     char *file; /* where it was said, for messages */
     int line;
@@ -96,6 +97,7 @@ struct wr_settings {
     int64_t publish_timeout_ms;
     char *http_listen; /* see model/listen.h */
     int http_connections;
+    int http_types; /* how many job types have metrics of their own */
     int64_t http_timeout_ms;
     char *log_level;     /* error, warn, info, debug */
     char *log_format;    /* auto, text, json */

@@ -44,6 +44,19 @@ static char *copy(struct wr_reader *reader, const char *text)
     return made;
 }
 
+static void check_hard_timeout(struct wr_reader *reader, config_setting_t *node, const char *shown,
+                               const struct wr_job_settings *job)
+{
+    char path[WR_CONFIG_PATH_SIZE];
+    if (job->hard_timeout_ms && job->hard_timeout_ms < job->timeout_ms) {
+        struct wr_place place = wr_reader_place(reader, node, "hard_timeout",
+                                                wr_settings_join(path, shown, "hard_timeout"));
+        wr_problem_error(
+            reader->problems, &place,
+            "shorter than timeout: a job would count as stuck before it is told to stop");
+    }
+}
+
 static void read_job(struct wr_reader *reader, config_setting_t *node, const char *shown,
                      const struct wr_queue_settings *queue, struct wr_job_settings *job)
 {
@@ -71,6 +84,7 @@ static void read_job(struct wr_reader *reader, config_setting_t *node, const cha
             "longer than the broker's consumer_timeout (30m by default), after which it "
             "takes the job back and closes the channel");
     }
+    check_hard_timeout(reader, node, shown, job);
 }
 
 static void read_jobs(struct wr_reader *reader, config_setting_t *jobs, const char *shown,

@@ -146,6 +146,10 @@ static const struct wr_option options[] = {
     { "http.connections", WR_OPTION_INT, "32", "1", "1024", NULL,
       "How many connections may be open at once; more are closed.", false,
       IN_SETTINGS(http_connections) },
+    { "http.types", WR_OPTION_INT, "200", "0", "10000", NULL,
+      "How many job types have metrics of their own, in the order of the configuration; the others "
+      "are counted together, as \"(other)\".",
+      false, IN_SETTINGS(http_types) },
     { "http.timeout", WR_OPTION_DURATION, "5s", "1s", "5m", NULL,
       "How long a connection may be silent.", false, IN_SETTINGS(http_timeout_ms) },
 
@@ -219,6 +223,10 @@ static const struct wr_option options[] = {
       "After this long a running job is told to stop (warren_job_cancelled); a thread is never "
       "killed.",
       false, IN_JOB(timeout_ms) },
+    { "queue.jobs.hard_timeout", WR_OPTION_DURATION, "none", "0s", "388d", "none",
+      "When a job runs longer than this, its thread counts as stuck and /livez fails, so that who "
+      "watches the process restarts it.",
+      false, IN_JOB(hard_timeout_ms) },
     { "queue.jobs.isolate", WR_OPTION_BOOL, "false", NULL, NULL, NULL,
       "true: jobs of this type wait in a queue of their own, <queue>.<type>, and never behind "
       "others.",

@@ -47,12 +47,25 @@ static void check_loops(struct checks *checks, const struct wr_view *view)
     }
 }
 
+static void check_threads(struct checks *checks, const struct wr_view *view)
+{
+    add_check(checks, "threads", view->stuck == 0);
+    if (view->stuck) {
+        wr_text_add_format(checks->out, ",\"stuck\":%llu,\"type\":\"",
+                           (unsigned long long)view->stuck);
+        wr_text_add_json(checks->out, wr_slice_of(view->stuck_type));
+        wr_text_add_string(checks->out, "\"");
+    }
+    end_check(checks);
+}
+
 bool wr_health_write(struct wr_text *out, enum wr_health what, const struct wr_view *view)
 {
     struct wr_text text = { 0 };
     struct checks checks = { .out = &text, .all_well = true };
     if (what == WR_HEALTH_LIVE) {
         check_loops(&checks, view);
+        check_threads(&checks, view);
     } else {
         check(&checks, "started", view->has_started);
     }

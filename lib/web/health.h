@@ -10,7 +10,8 @@
 #include "web/view.h"
 
 enum wr_health {
-    WR_HEALTH_LIVE,   /* its threads come round; never the broker, which a restart wouldn't mend */
+    WR_HEALTH_LIVE,   /* its threads come round, and no job runs past its hard_timeout; never the
+                         broker, which a restart wouldn't mend */
     WR_HEALTH_READY,  /* it takes jobs now */
     WR_HEALTH_STARTED /* it has taken jobs once */
 };

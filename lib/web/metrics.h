@@ -10,16 +10,26 @@
 #include "base/text.h"
 #include "web/view.h"
 
-enum wr_metric_kind { WR_COUNTER, WR_GAUGE };
+enum wr_metric_kind { WR_COUNTER, WR_GAUGE, WR_HISTOGRAM };
 
-/** A series: a row of the table. Rows of one name stand together. */
+/** Of what there is one each. Queues are told by the label `queue`, types by `queue` and `type`. */
+enum wr_metric_scope { WR_OF_WORKER, WR_OF_QUEUE, WR_OF_TYPE };
+
+/** How a value lies in the view. */
+enum wr_metric_cell { WR_CELL_U64, WR_CELL_U32, WR_CELL_BOOL, WR_CELL_MS, WR_CELL_HISTOGRAM };
+
+/** A row of the table: a series for each of what its scope says, or for each value of its label. Rows
+ * of one name stand together. */
 struct wr_metric {
     const char *name; /* of counters without "_total" */
     enum wr_metric_kind kind;
+    enum wr_metric_scope scope;
     const char *label; /* NULL: none */
-    const char *label_value;
+    const char *const *values;
+    size_t value_count;
     const char *help; /* one sentence */
-    int64_t (*read)(const struct wr_view *view);
+    enum wr_metric_cell cell;
+    size_t offset; /* in the scope's struct; of the first one, when there are several values */
 };
 
 /** The table; also for documentation and tests. */

@@ -61,6 +61,7 @@ void wr_pages_answer(void *user, const char *path, const char *accept, struct wr
             own->look(own->user, &view);
             reply->status = OK;
             pages[i].show(&view, accept, reply);
+            wr_view_done(&view);
             return;
         }
     }

@@ -21,6 +21,8 @@ static const char queue_text[] =
     "queue: { name = \"web\"; jobs: ( { type = \"nap\"; concurrency = 2; } ); };";
 static const char listens[] = "http: { listen = \"0\"; connections = 4; timeout = \"1s\"; };";
 
+#define NAP "queue=\"web\",type=\"nap\""
+
 static char answer[ANSWER_BYTES];
 
 /* --- a client --- */
@@ -98,7 +100,13 @@ static void a_worker_tells_how_it_is_and_what_it_did(void)
     CU_ASSERT_EQUAL(get(w, "/readyz"), 200);
     CU_ASSERT_EQUAL(get(w, "/startupz?verbose"), 200);
     CU_ASSERT_EQUAL(get(w, "/metrics"), 200);
-    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\nwarren_jobs_processed_total{outcome=\"done\"} 5\n"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(answer, "\nwarren_jobs_processed_total{" NAP ",outcome=\"done\"} 5\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\nwarren_job_duration_seconds_count{" NAP "} 5\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\nwarren_job_wait_seconds_count{" NAP "} 5\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\nwarren_job_end_to_end_seconds_count{" NAP "} 5\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\nwarren_queue_consumed{queue=\"web\"} 1\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\nwarren_publishes_total{result=\"confirmed\"} 5\n"));
     CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\nwarren_ready 1\n"));
     CU_ASSERT_EQUAL(get(w, "/nothing"), 404);
     CU_ASSERT_EQUAL(say(w, "HEAD /livez HTTP/1.0\r\n\r\n"), 200);
@@ -124,6 +132,34 @@ static warren_verdict wait_at_gate(warren_job *job, void *user)
     atomic_store(&gate->is_running, true);
     (void)live_wait(is_set, &gate->is_open, MOST_MS);
     return WARREN_DONE;
+}
+
+static bool is_not_alive(void *user)
+{
+    return get(user, "/livez") == 503;
+}
+
+static void a_handler_past_its_hard_limit_fails_the_liveness_probe(void)
+{
+    struct gate gate = { false, false };
+    char *config = crew_config(listens, "queue: { name = \"web\"; jobs: ( { type = \"nap\"; "
+                                        "concurrency = 2; hard_timeout = \"100ms\"; } ); };");
+    warren *w = start(config, wait_at_gate, &gate);
+    const warren_message message = { .type = "nap", .body = "{}" };
+    CU_ASSERT_EQUAL(get(w, "/livez"), 200);
+    CU_ASSERT_EQUAL(warren_publish(warren_worker_publisher(w), &message, NULL), WARREN_OK);
+    CU_ASSERT(live_wait(is_not_alive, w, MOST_MS));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\"stuck\":1,\"type\":\"nap\""));
+    CU_ASSERT_EQUAL(get(w, "/metrics"), 200);
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\nwarren_threads_stuck 1\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\nwarren_jobs_running{" NAP "} 1\n"));
+    CU_ASSERT_PTR_NULL(
+        strstr(answer, "\nwarren_job_oldest_start_timestamp_seconds{" NAP "} 0.000\n"));
+    atomic_store(&gate.is_open, true);
+    CU_ASSERT(crew_wait_ended(w, 1, MOST_MS));
+    CU_ASSERT_EQUAL(get(w, "/livez"), 200);
+    crew_stop(w);
+    free(config);
 }
 
 struct stop {
@@ -268,6 +304,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("http", NULL, NULL);
     CU_ADD_TEST(suite, a_worker_tells_how_it_is_and_what_it_did);
+    CU_ADD_TEST(suite, a_handler_past_its_hard_limit_fails_the_liveness_probe);
     CU_ADD_TEST(suite, in_a_drain_it_is_alive_and_not_ready);
     CU_ADD_TEST(suite, without_a_broker_it_is_alive_and_not_ready);
     CU_ADD_TEST(suite, rude_clients_are_shown_the_door);

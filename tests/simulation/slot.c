@@ -106,7 +106,7 @@ void slot_crash(struct slot *slot)
 
 static void close_worker(struct slot *slot)
 {
-    tally_add(&slot->worker->counters);
+    tally_add(slot->worker);
     warren_close(slot->worker);
     slot->world->ledger.workers[slot->number].sources = NULL;
     slot->world->ledger.workers[slot->number].channels = 0;

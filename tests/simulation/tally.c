@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// DESIGN: a table of the engine's counters; what isn't in it can't happen here (no other process,
+// DESIGN: a table of what a worker says of itself; what isn't in it can't happen here (no other process,
 // no queue that a consumer is deaf to).
 #include "tally.h"
 
@@ -11,27 +11,28 @@ static struct row {
     size_t offset;
     uint64_t sum;
 } rows[] = {
-    { "started", offsetof(struct wr_counters, started), 0 },
-    { "done", offsetof(struct wr_counters, done), 0 },
-    { "retried", offsetof(struct wr_counters, retried), 0 },
-    { "snoozed", offsetof(struct wr_counters, snoozed), 0 },
-    { "discarded", offsetof(struct wr_counters, discarded), 0 },
-    { "dead", offsetof(struct wr_counters, dead), 0 },
-    { "redelivered", offsetof(struct wr_counters, redelivered), 0 },
-    { "given back", offsetof(struct wr_counters, given_back), 0 },
-    { "stale", offsetof(struct wr_counters, stale), 0 },
-    { "connections", offsetof(struct wr_counters, connections), 0 },
-    { "cancels", offsetof(struct wr_counters, cancels), 0 },
-    { "channel losses", offsetof(struct wr_counters, channel_losses), 0 },
+    { "done", offsetof(warren_stats_data, done), 0 },
+    { "retried", offsetof(warren_stats_data, retried), 0 },
+    { "snoozed", offsetof(warren_stats_data, snoozed), 0 },
+    { "discarded", offsetof(warren_stats_data, discarded), 0 },
+    { "dead", offsetof(warren_stats_data, dead), 0 },
+    { "redelivered", offsetof(warren_stats_data, redelivered), 0 },
+    { "given back", offsetof(warren_stats_data, given_back), 0 },
+    { "stale", offsetof(warren_stats_data, stale), 0 },
+    { "connections", offsetof(warren_stats_data, connections), 0 },
+    { "cancels", offsetof(warren_stats_data, cancels), 0 },
+    { "channel losses", offsetof(warren_stats_data, channel_losses), 0 },
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-void tally_add(const struct wr_counters *counters)
+void tally_add(const warren *w)
 {
+    warren_stats_data stats = { .size = sizeof stats };
+    warren_stats(w, &stats);
     for (int i = 0; i < ROWS; i++) {
-        const void *counter = (const char *)counters + rows[i].offset;
-        rows[i].sum += wr_counted(counter);
+        const void *cell = (const char *)&stats + rows[i].offset;
+        rows[i].sum += *(const uint64_t *)cell;
     }
 }
 

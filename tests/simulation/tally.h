@@ -8,10 +8,10 @@
 
 #include <stdbool.h>
 
-#include "engine/counters.h"
+#include "warren/worker.h"
 
 /** Adds what a worker counted. */
-void tally_add(const struct wr_counters *counters);
+void tally_add(const warren *w);
 
 /** Prints all sums in one line. */
 void tally_tell(void);

@@ -28,14 +28,15 @@ static const char odd[] =
     "  verify = false; }; };\n"
     "delay: { max = \"388d\"; }; limits: { body = \"1000B\"; headers = 0; header_bytes = \"2kB\";\n"
     "  json_depth = 7; }; publish: { window = 9; timeout = \"90s\"; };\n"
-    "http: { listen = \"[::1]:9400\"; connections = 7; timeout = \"9s\"; };\n"
+    "http: { listen = \"[::1]:9400\"; connections = 7; types = 3; timeout = \"9s\"; };\n"
     "log: { level = \"debug\"; format = \"json\"; };\n"
     "queues: ( { name = \"q\\\"1\"; type = \"classic\"; exchange = \"e\"; default_type = \"a\";\n"
     "  json = \"raw\"; prefetch = 12; max_crashes = 4; retry: { attempts = 7; backoff = \"fixed\"; "
     "first = "
     "\"125ms\";\n"
     "  factor = 1.25; max = \"20m\"; jitter = 0.333; }; jobs: ( { type = \"a\"; concurrency = 3;\n"
-    "  timeout = \"2m\"; isolate = true; retry: { delays = [\"1s\", \"2500ms\"]; }; },\n"
+    "  timeout = \"2m\"; hard_timeout = \"5m\"; isolate = true; retry: { delays = [\"1s\", "
+    "\"2500ms\"]; }; },\n"
     "  { type = \"b\"; } ); }, { name = \"r\"; jobs: ( { type = \"c\"; } ); } );\n";
 
 static void effective_settings_load_again_to_the_same(void)

@@ -112,18 +112,41 @@ static void a_thread_that_does_not_come_round_is_not_alive(void)
     CU_ASSERT(says(WR_HEALTH_READY, &view, "consuming"));
 }
 
+static void a_job_past_its_hard_limit_is_named(void)
+{
+    struct wr_view view = well();
+    CU_ASSERT(says(WR_HEALTH_LIVE, &view, "\"threads\":{\"ok\":true}"));
+    view.stuck = 2;
+    view.stuck_type = "video.render";
+    CU_ASSERT_FALSE(says(WR_HEALTH_LIVE, &view,
+                         "\"threads\":{\"ok\":false,\"stuck\":2,\"type\":\"video.render\"}"));
+    CU_ASSERT(says(WR_HEALTH_READY, &view, "consuming"));
+}
+
 /* --- metrics --- */
 
 static struct wr_text written(bool is_open)
 {
     struct wr_text text = { 0 };
     struct wr_view view = well();
-    view.stats.received = 1000;
-    view.stats.redelivered = 7;
-    view.stats.done = INT64_C(5000000000);
+    struct wr_view_queue queue = {
+        .queue = "mail", .deliveries = { 993, 7 }, .dead = { [1] = 3 }, .is_consumed = true
+    };
+    struct wr_view_type type = { .queue = "mail",
+                                 .type = "wel\"come\\",
+                                 .outcomes = { INT64_C(5000000000) },
+                                 .oldest_ms = INT64_C(1700000000007),
+                                 .run = { { [0] = 2, [3] = 1, [WR_HISTOGRAM_BOUNDS] = 4 },
+                                          1500000 } };
+    view.queues = &queue;
+    view.queue_count = 1;
+    view.types = &type;
+    view.type_count = 1;
     wr_metrics_write(&text, &view, is_open);
     return text;
 }
+
+#define TYPE "queue=\"mail\",type=\"wel\\\"come\\\\\""
 
 static bool has_line(const struct wr_text *text, const char *line)
 {
@@ -139,9 +162,15 @@ static void the_text_format_names_counters_with_their_suffix(void)
 {
     struct wr_text text = written(false);
     CU_ASSERT(has_line(&text, "# TYPE warren_jobs_processed_total counter"));
-    CU_ASSERT(has_line(&text, "warren_jobs_processed_total{outcome=\"done\"} 5000000000"));
-    CU_ASSERT(has_line(&text, "warren_deliveries_total{redelivered=\"false\"} 993"));
-    CU_ASSERT(has_line(&text, "warren_deliveries_total{redelivered=\"true\"} 7"));
+    CU_ASSERT(has_line(&text, "warren_jobs_processed_total{" TYPE ",outcome=\"done\"} 5000000000"));
+    CU_ASSERT(has_line(&text, "warren_jobs_processed_total{" TYPE ",outcome=\"interrupted\"} 0"));
+    CU_ASSERT(has_line(&text, "warren_deliveries_total{queue=\"mail\",redelivered=\"false\"} 993"));
+    CU_ASSERT(has_line(&text, "warren_deliveries_total{queue=\"mail\",redelivered=\"true\"} 7"));
+    CU_ASSERT(has_line(&text, "warren_dead_letters_total{queue=\"mail\",reason=\"dead\"} 3"));
+    CU_ASSERT(has_line(&text, "warren_dead_letters_total{queue=\"mail\",reason=\"failed\"} 0"));
+    CU_ASSERT(has_line(&text, "warren_queue_consumed{queue=\"mail\"} 1"));
+    CU_ASSERT(
+        has_line(&text, "warren_job_oldest_start_timestamp_seconds{" TYPE "} 1700000000.007"));
     CU_ASSERT(has_line(&text, "# TYPE warren_ready gauge"));
     CU_ASSERT(has_line(&text, "warren_ready 1"));
     CU_ASSERT(has_line(&text, "# TYPE warren_build_info gauge"));
@@ -153,9 +182,23 @@ static void openmetrics_names_families_without_it(void)
 {
     struct wr_text text = written(true);
     CU_ASSERT(has_line(&text, "# TYPE warren_jobs_processed counter"));
-    CU_ASSERT(has_line(&text, "warren_jobs_processed_total{outcome=\"done\"} 5000000000"));
+    CU_ASSERT(has_line(&text, "warren_jobs_processed_total{" TYPE ",outcome=\"done\"} 5000000000"));
     CU_ASSERT(has_line(&text, "# TYPE warren_build info"));
     CU_ASSERT_STRING_EQUAL(text.data + text.size - 6, "# EOF\n");
+    wr_text_done(&text);
+}
+
+static void a_histogram_adds_up_from_bucket_to_bucket(void)
+{
+    struct wr_text text = written(false);
+    CU_ASSERT(has_line(&text, "# TYPE warren_job_duration_seconds histogram"));
+    CU_ASSERT(has_line(&text, "warren_job_duration_seconds_bucket{" TYPE ",le=\"0.001\"} 2"));
+    CU_ASSERT(has_line(&text, "warren_job_duration_seconds_bucket{" TYPE ",le=\"0.0025\"} 2"));
+    CU_ASSERT(has_line(&text, "warren_job_duration_seconds_bucket{" TYPE ",le=\"0.01\"} 3"));
+    CU_ASSERT(has_line(&text, "warren_job_duration_seconds_bucket{" TYPE ",le=\"1800.0\"} 3"));
+    CU_ASSERT(has_line(&text, "warren_job_duration_seconds_bucket{" TYPE ",le=\"+Inf\"} 7"));
+    CU_ASSERT(has_line(&text, "warren_job_duration_seconds_sum{" TYPE "} 1.500000"));
+    CU_ASSERT(has_line(&text, "warren_job_duration_seconds_count{" TYPE "} 7"));
     wr_text_done(&text);
 }
 
@@ -170,7 +213,7 @@ static void a_family_is_named_once_and_its_series_stand_together(void)
         for (size_t j = i + 1; j < count; j++) {
             bool is_same = strcmp(metrics[i].name, metrics[j].name) == 0;
             CU_ASSERT(!is_same || strcmp(metrics[j - 1].name, metrics[j].name) == 0);
-            CU_ASSERT(!is_same || strcmp(metrics[i].label_value, metrics[j].label_value) != 0);
+            CU_ASSERT(!is_same || metrics[i].offset != metrics[j].offset);
         }
     }
 }
@@ -220,8 +263,10 @@ int main(void)
     CU_ADD_TEST(suite, in_a_drain_it_is_not_ready);
     CU_ADD_TEST(suite, before_the_start_it_is_alive_only);
     CU_ADD_TEST(suite, a_thread_that_does_not_come_round_is_not_alive);
+    CU_ADD_TEST(suite, a_job_past_its_hard_limit_is_named);
     CU_ADD_TEST(suite, the_text_format_names_counters_with_their_suffix);
     CU_ADD_TEST(suite, openmetrics_names_families_without_it);
+    CU_ADD_TEST(suite, a_histogram_adds_up_from_bucket_to_bucket);
     CU_ADD_TEST(suite, a_family_is_named_once_and_its_series_stand_together);
     CU_ADD_TEST(suite, each_path_has_its_page);
     CU_basic_run_tests();
