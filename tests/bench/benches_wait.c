@@ -126,6 +126,27 @@ static void add_memory(void)
                                          .limit = 12 });
 }
 
+static void add_record(void)
+{
+    struct bench *bench = bench_add(
+        "record", "What counting and timing add to a job, with threads of one type.", 20000000);
+    bench_add_side(bench, (struct side){ .name = "one thread",
+                                         .command = "warren_record --count {count} --threads 1" });
+    bench_add_side(bench, (struct side){ .name = "two threads",
+                                         .command = "warren_record --count {count} --threads 2" });
+    bench_add_side(bench, (struct side){ .name = "16 threads",
+                                         .command = "warren_record --count {count} --threads 16" });
+    for (int i = 0; i < 3; i++) {
+        bench_add_goal(bench,
+                       (struct goal){ .text = bench_text("CPU a job, %s", bench->sides[i].name),
+                                      .kind = GOAL_VALUE,
+                                      .measure = MEASURE_CPU,
+                                      .a = i,
+                                      .is_at_most = true,
+                                      .limit = 0.150 });
+    }
+}
+
 void benches_wait(bool is_short)
 {
     (void)is_short;
@@ -133,4 +154,5 @@ void benches_wait(bool is_short)
     add_latency_ack();
     add_startup();
     add_memory();
+    add_record();
 }
