@@ -151,7 +151,8 @@ static const struct wr_option options[] = {
       "are counted together, as \"(other)\".",
       false, IN_SETTINGS(http_types) },
     { "http.timeout", WR_OPTION_DURATION, "5s", "1s", "5m", NULL,
-      "How long a connection may be silent.", false, IN_SETTINGS(http_timeout_ms) },
+      "How long a connection may be silent. A whole request may take twice as long.", false,
+      IN_SETTINGS(http_timeout_ms) },
 
     { "log.level", WR_OPTION_CHOICE, "info", NULL, NULL, "error|warn|info|debug",
       "The least important lines that are written.", false, IN_SETTINGS(log_level) },

@@ -25,7 +25,8 @@ struct wr_http_reply {
 struct wr_http_options {
     struct wr_listen listen;
     int connections;    /* open at once; more are refused */
-    int64_t timeout_ms; /* a connection that is silent for so long is closed */
+    int64_t timeout_ms; /* a connection that is silent for so long is closed, and so is one whose
+                           request takes twice as long */
     /** Fills the reply to a GET. `path` without the query; `accept` is the header, or "". */
     void (*answer)(void *user, const char *path, const char *accept, struct wr_http_reply *reply);
     void *user;

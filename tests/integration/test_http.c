@@ -280,6 +280,32 @@ static void more_connections_than_allowed_are_closed_and_others_served_later(voi
     free(config);
 }
 
+/* Sends a byte of an endless header now and then; returns after how long nobody would have it any
+ * more, in ms. */
+static int64_t drip(const warren *w)
+{
+    int fd = dial(w);
+    int64_t begun_us = crew_now_us();
+    (void)send(fd, "GET /livez HTTP/1.0\r\nX: ", 24, MSG_NOSIGNAL);
+    struct pollfd polled = { .fd = fd, .events = POLLIN };
+    while (poll(&polled, 1, 100) == 0 && crew_now_us() - begun_us < MOST_MS * 1000) {
+        (void)send(fd, "x", 1, MSG_NOSIGNAL);
+    }
+    (void)close(fd);
+    return (crew_now_us() - begun_us) / 1000;
+}
+
+static void who_never_comes_to_an_end_is_cut_off(void)
+{
+    char *config = crew_config(listens, queue_text);
+    warren *w = start(config, crew_accept, NULL);
+    int64_t after_ms = drip(w);
+    CU_ASSERT(after_ms >= 2000 && after_ms < MOST_MS);
+    CU_ASSERT_EQUAL(get(w, "/livez"), 200);
+    crew_stop(w);
+    free(config);
+}
+
 static void an_address_that_is_taken_ends_the_start(void)
 {
     char *config = crew_config(listens, queue_text);
@@ -309,6 +335,7 @@ int main(void)
     CU_ADD_TEST(suite, without_a_broker_it_is_alive_and_not_ready);
     CU_ADD_TEST(suite, rude_clients_are_shown_the_door);
     CU_ADD_TEST(suite, more_connections_than_allowed_are_closed_and_others_served_later);
+    CU_ADD_TEST(suite, who_never_comes_to_an_end_is_cut_off);
     CU_ADD_TEST(suite, an_address_that_is_taken_ends_the_start);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
