@@ -5,8 +5,8 @@
  * parser, checker, `config explain`, the man page and the shipped config/warren.cfg all follow from
  * it.
  *
- * Ownership: settings own all their strings; free with wr_settings_free. Threads: not changed after
- * loading, so any thread may read.
+ * Ownership: settings own all their strings; free with wr_settings_free. Threads: not changed once
+ * several threads know them, so any may read.
  */
 #ifndef WR_MODEL_SETTINGS_H
 #define WR_MODEL_SETTINGS_H
@@ -137,6 +137,15 @@ warren_status wr_settings_load(struct wr_settings **out, const char *path,
 warren_status wr_settings_add_type(struct wr_settings *settings, const char *type,
                                    warren_error *err);
 
+/**
+ * A copy that shares nothing with `settings`; queues and types stand in the same order. A running
+ * worker's settings aren't changed: a reload makes a copy, changes what is LIVE in the table, and
+ * those who look at such options are told of it. Whoever keeps the older ones reads what is right
+ * of everything else.
+ */
+warren_status wr_settings_copy(struct wr_settings **out, const struct wr_settings *settings,
+                               warren_error *err);
+
 void wr_settings_free(struct wr_settings *settings);
 void wr_problems_done(struct wr_problems *problems);
 
@@ -172,6 +181,7 @@ struct wr_option {
     bool required;
     uint16_t offset; /* where it is kept in its struct: settings, queue or job */
     uint16_t width;  /* of that field, in bytes */
+    bool is_live;    /* a reload applies it; else it waits for a restart */
 };
 
 /** All options, in the order of the shipped file. `*out_count` rows; static memory. */
@@ -179,6 +189,10 @@ const struct wr_option *wr_settings_table(size_t *out_count);
 
 /** The row of that path; NULL when there is none. */
 const struct wr_option *wr_settings_option(struct wr_slice path);
+
+/** In which struct an option is kept. */
+enum wr_option_home { WR_IN_SETTINGS, WR_IN_QUEUE, WR_IN_JOB };
+enum wr_option_home wr_option_home(const struct wr_option *option);
 
 /**
  * Explains the option of that path, or all options below it, as text; NULL or "": all of them.

@@ -22,6 +22,8 @@ static void explain(const struct wr_option *option, struct wr_text *out)
         const char *quote = wr_value_is_quoted(option, option->fallback) ? "\"" : "";
         wr_text_add_format(out, "; default: %s%s%s.\n", quote, option->fallback, quote);
     }
+    wr_text_add_string(out, option->is_live ? "    A running worker takes a change at a reload.\n"
+                                            : "    A change waits for a restart.\n");
 }
 
 /* "queues[2].jobs[1].type" becomes "queue.jobs.type". */

@@ -6,13 +6,18 @@
 //
 // Rows below "queue." are kept in wr_queue_settings, rows below "queue.jobs." in wr_job_settings,
 // all others in wr_settings. The order is the order of the shipped files; the options of one group
-// stand together.
+// stand together. A LIVE row can be changed in a running worker; before another becomes one, each of
+// its readers has to look at the newest settings (see wr_settings_copy).
 #include "model/settings.h"
 
 #define AT(type, field) (uint16_t) offsetof(type, field), (uint16_t)sizeof(((type *)0)->field)
-#define IN_SETTINGS(field) AT(struct wr_settings, field)
-#define IN_QUEUE(field) AT(struct wr_queue_settings, field)
-#define IN_JOB(field) AT(struct wr_job_settings, field)
+#define IN_SETTINGS(field) AT(struct wr_settings, field), false
+#define IN_QUEUE(field) AT(struct wr_queue_settings, field), false
+#define IN_JOB(field) AT(struct wr_job_settings, field), false
+/* A running worker takes a change of it. */
+#define LIVE_IN_SETTINGS(field) AT(struct wr_settings, field), true
+#define LIVE_IN_QUEUE(field) AT(struct wr_queue_settings, field), true
+#define LIVE_IN_JOB(field) AT(struct wr_job_settings, field), true
 
 /* clang-format off: a row reads as path, kind, fallback, least, most, choices, sentence. */
 static const struct wr_option options[] = {
@@ -30,12 +35,12 @@ static const struct wr_option options[] = {
       "How many jobs run at once in this process. auto: the sum of the concurrency of all types, "
       "at "
       "most 256. When set lower, the limits of isolated types stay reserved.",
-      false, IN_SETTINGS(threads) },
+      false, LIVE_IN_SETTINGS(threads) },
     { "drain_timeout", WR_OPTION_DURATION, "25s", "0s", "1d", NULL,
       "How long a stop waits for running jobs; then they are left to the broker, which gives them "
       "to "
       "another worker. Keep it below what your service manager allows (Kubernetes: 30s).",
-      false, IN_SETTINGS(drain_timeout_ms) },
+      false, LIVE_IN_SETTINGS(drain_timeout_ms) },
     { "state_dir", WR_OPTION_PATH, "auto", NULL, NULL, "auto|none",
       "The folder in which workers note which jobs are running, so that a job that crashes them "
       "again and again is recognised. auto: $STATE_DIRECTORY (systemd), else "
@@ -49,7 +54,7 @@ static const struct wr_option options[] = {
       "The folder of the queue files, relative to this file's folder; every *.cfg in it is read, "
       "in "
       "the order of their names. A list of groups here instead of a folder is fine, too.",
-      false, IN_SETTINGS(queues_folder) },
+      false, LIVE_IN_SETTINGS(queues_folder) },
 
     { "broker.url", WR_OPTION_STRING, "${env:WARREN_AMQP_URL:-amqp://localhost}", NULL, NULL, NULL,
       "Where RabbitMQ is: amqp://user:password@host:port/vhost, or amqps:// for TLS. Several hosts "
@@ -77,7 +82,7 @@ static const struct wr_option options[] = {
     { "broker.management_url", WR_OPTION_STRING, "", NULL, NULL, NULL,
       "The management API, such as http://localhost:15672; empty: none. `topology plan` uses it to "
       "find bindings that are no longer asked for.",
-      false, IN_SETTINGS(broker.management_url) },
+      false, LIVE_IN_SETTINGS(broker.management_url) },
     { "broker.connection_name", WR_OPTION_STRING, "", NULL, NULL, NULL,
       "What the broker shows for our connections; empty: the program and its host.", false,
       IN_SETTINGS(broker.connection_name) },
@@ -125,11 +130,11 @@ static const struct wr_option options[] = {
       "The largest body of a job. A larger one goes to the dead queue unread.", false,
       IN_SETTINGS(body_most) },
     { "limits.headers", WR_OPTION_INT, "64", "0", "1000", NULL,
-      "How many headers of others a job may carry.", false, IN_SETTINGS(headers_most) },
+      "How many headers of others a job may carry.", false, LIVE_IN_SETTINGS(headers_most) },
     { "limits.header_bytes", WR_OPTION_SIZE, "16KiB", "0B", "64KiB", NULL,
-      "How large these headers may be together.", false, IN_SETTINGS(headers_bytes) },
+      "How large these headers may be together.", false, LIVE_IN_SETTINGS(headers_bytes) },
     { "limits.json_depth", WR_OPTION_INT, "32", "1", "512", NULL,
-      "How deep a JSON body may be nested.", false, IN_SETTINGS(json_depth) },
+      "How deep a JSON body may be nested.", false, LIVE_IN_SETTINGS(json_depth) },
 
     { "publish.window", WR_OPTION_INT, "256", "1", "65535", NULL,
       "How many published messages may wait for the broker's confirm at once.", false,
@@ -155,7 +160,7 @@ static const struct wr_option options[] = {
       IN_SETTINGS(http_timeout_ms) },
 
     { "log.level", WR_OPTION_CHOICE, "info", NULL, NULL, "error|warn|info|debug",
-      "The least important lines that are written.", false, IN_SETTINGS(log_level) },
+      "The least important lines that are written.", false, LIVE_IN_SETTINGS(log_level) },
     { "log.format", WR_OPTION_CHOICE, "auto", NULL, NULL, "auto|text|json",
       "How they are written. auto: text on a terminal, else JSON.", false,
       IN_SETTINGS(log_format) },
@@ -179,37 +184,37 @@ static const struct wr_option options[] = {
       "strict: a body that calls itself JSON and is none goes to the dead queue before a handler "
       "sees "
       "it; raw: bodies are not looked at.",
-      false, IN_QUEUE(json_raw) },
+      false, LIVE_IN_QUEUE(json_raw) },
     { "queue.prefetch", WR_OPTION_INT, "auto", "1", "65535", "auto",
       "How many jobs the broker hands over ahead. auto: as many as take some 20 ms, none of long "
       "ones.",
-      false, IN_QUEUE(prefetch) },
+      false, LIVE_IN_QUEUE(prefetch) },
     { "queue.max_crashes", WR_OPTION_INT, "5", "1", "1000", NULL,
       "A job whose runs have ended this often with their process goes to the dead queue "
       "(crash_loop). Needs state_dir.",
-      false, IN_QUEUE(max_crashes) },
+      false, LIVE_IN_QUEUE(max_crashes) },
 
     { "queue.retry.attempts", WR_OPTION_INT, "5", "1", "1000", NULL,
       "How often a job runs at most; 5 attempts make 4 waits. Then it goes to the dead queue.",
-      false, IN_QUEUE(retry.attempts) },
+      false, LIVE_IN_QUEUE(retry.attempts) },
     { "queue.retry.backoff", WR_OPTION_CHOICE, "exponential", NULL, NULL, "exponential|fixed|list",
       "How the waits grow: exponential (first, factor, max), fixed (always first), or the list of "
       "delays.",
-      false, IN_QUEUE(retry.backoff) },
+      false, LIVE_IN_QUEUE(retry.backoff) },
     { "queue.retry.first", WR_OPTION_DURATION, "1s", "1ms", "388d", NULL,
-      "The first wait; with fixed, every wait.", false, IN_QUEUE(retry.first_ms) },
+      "The first wait; with fixed, every wait.", false, LIVE_IN_QUEUE(retry.first_ms) },
     { "queue.retry.factor", WR_OPTION_FLOAT, "2.0", "1.0", "100.0", NULL,
-      "Each wait is this times the one before.", false, IN_QUEUE(retry.factor) },
+      "Each wait is this times the one before.", false, LIVE_IN_QUEUE(retry.factor) },
     { "queue.retry.max", WR_OPTION_DURATION, "10m", "1ms", "388d", NULL,
-      "No wait is longer, jitter included.", false, IN_QUEUE(retry.max_ms) },
+      "No wait is longer, jitter included.", false, LIVE_IN_QUEUE(retry.max_ms) },
     { "queue.retry.jitter", WR_OPTION_FLOAT, "0.2", "0.0", "1.0", NULL,
       "Up to this part of the wait is added at random, so that jobs that failed together don't all "
       "come back together.",
-      false, IN_QUEUE(retry.jitter) },
+      false, LIVE_IN_QUEUE(retry.jitter) },
     { "queue.retry.delays", WR_OPTION_DURATIONS, "", "1ms", "388d", NULL,
       "The waits one by one, at most 32; the last one repeats. When there are any, backoff is "
       "\"list\".",
-      false, IN_QUEUE(retry) },
+      false, LIVE_IN_QUEUE(retry) },
 
     { "queue.jobs", WR_OPTION_GROUPS, NULL, NULL, NULL, NULL,
       "The job types of this queue, one group each.", true, IN_QUEUE(jobs) },
@@ -219,11 +224,11 @@ static const struct wr_option options[] = {
       "236 bytes.",
       true, IN_JOB(type) },
     { "queue.jobs.concurrency", WR_OPTION_INT, "1", "1", "1024", NULL,
-      "How many jobs of this type run at once in this process.", false, IN_JOB(concurrency) },
+      "How many jobs of this type run at once in this process.", false, LIVE_IN_JOB(concurrency) },
     { "queue.jobs.timeout", WR_OPTION_DURATION, "none", "0s", "388d", "none",
       "After this long a running job is told to stop (warren_job_cancelled); a thread is never "
       "killed.",
-      false, IN_JOB(timeout_ms) },
+      false, LIVE_IN_JOB(timeout_ms) },
     { "queue.jobs.hard_timeout", WR_OPTION_DURATION, "none", "0s", "388d", "none",
       "When a job runs longer than this, its thread counts as stuck and /livez fails, so that who "
       "watches the process restarts it.",
@@ -234,19 +239,19 @@ static const struct wr_option options[] = {
       false, IN_JOB(isolate) },
 
     { "queue.jobs.retry.attempts", WR_OPTION_INT, NULL, "1", "1000", NULL,
-      "As queue.retry.attempts, for this type.", false, IN_JOB(retry.attempts) },
+      "As queue.retry.attempts, for this type.", false, LIVE_IN_JOB(retry.attempts) },
     { "queue.jobs.retry.backoff", WR_OPTION_CHOICE, NULL, NULL, NULL, "exponential|fixed|list",
-      "As queue.retry.backoff, for this type.", false, IN_JOB(retry.backoff) },
+      "As queue.retry.backoff, for this type.", false, LIVE_IN_JOB(retry.backoff) },
     { "queue.jobs.retry.first", WR_OPTION_DURATION, NULL, "1ms", "388d", NULL,
-      "As queue.retry.first, for this type.", false, IN_JOB(retry.first_ms) },
+      "As queue.retry.first, for this type.", false, LIVE_IN_JOB(retry.first_ms) },
     { "queue.jobs.retry.factor", WR_OPTION_FLOAT, NULL, "1.0", "100.0", NULL,
-      "As queue.retry.factor, for this type.", false, IN_JOB(retry.factor) },
+      "As queue.retry.factor, for this type.", false, LIVE_IN_JOB(retry.factor) },
     { "queue.jobs.retry.max", WR_OPTION_DURATION, NULL, "1ms", "388d", NULL,
-      "As queue.retry.max, for this type.", false, IN_JOB(retry.max_ms) },
+      "As queue.retry.max, for this type.", false, LIVE_IN_JOB(retry.max_ms) },
     { "queue.jobs.retry.jitter", WR_OPTION_FLOAT, NULL, "0.0", "1.0", NULL,
-      "As queue.retry.jitter, for this type.", false, IN_JOB(retry.jitter) },
+      "As queue.retry.jitter, for this type.", false, LIVE_IN_JOB(retry.jitter) },
     { "queue.jobs.retry.delays", WR_OPTION_DURATIONS, NULL, "1ms", "388d", NULL,
-      "As queue.retry.delays, for this type.", false, IN_JOB(retry) },
+      "As queue.retry.delays, for this type.", false, LIVE_IN_JOB(retry) },
 };
 /* clang-format on */
 
@@ -264,4 +269,12 @@ const struct wr_option *wr_settings_option(struct wr_slice path)
         }
     }
     return NULL;
+}
+
+enum wr_option_home wr_option_home(const struct wr_option *option)
+{
+    if (strncmp(option->path, "queue.jobs.", 11) == 0) {
+        return WR_IN_JOB;
+    }
+    return strncmp(option->path, "queue.", 6) == 0 ? WR_IN_QUEUE : WR_IN_SETTINGS;
 }

@@ -199,7 +199,7 @@ static bool store_string(char **field, const char *text)
     return true;
 }
 
-static bool is_string(const struct wr_option *option)
+bool wr_option_is_string(const struct wr_option *option)
 {
     return option->kind == WR_OPTION_STRING || option->kind == WR_OPTION_SECRET ||
            option->kind == WR_OPTION_PATH ||
@@ -209,7 +209,7 @@ static bool is_string(const struct wr_option *option)
 bool wr_value_store(const struct wr_option *option, void *base, const struct wr_value *value)
 {
     void *field = (char *)base + option->offset;
-    if (is_string(option)) {
+    if (wr_option_is_string(option)) {
         return store_string(field, value->text);
     }
     if (option->kind == WR_OPTION_FLOAT) {
@@ -228,7 +228,7 @@ void wr_value_load(const struct wr_option *option, const void *base, struct wr_v
 {
     const void *field = (const char *)base + option->offset;
     *out = (struct wr_value){ 0 };
-    if (is_string(option)) {
+    if (wr_option_is_string(option)) {
         out->text = *(char *const *)field;
     } else if (option->kind == WR_OPTION_FLOAT) {
         out->real = *(const double *)field;
@@ -258,7 +258,7 @@ static void write_number(const struct wr_option *option, int64_t number, struct 
 void wr_value_write(const struct wr_option *option, const struct wr_value *value,
                     struct wr_text *out)
 {
-    if (is_string(option)) {
+    if (wr_option_is_string(option)) {
         wr_text_add_string(out, value->text ? value->text : "");
     } else if (option->kind == WR_OPTION_FLOAT) {
         write_real(value->real, out);

@@ -32,6 +32,13 @@ void wr_value_load(const struct wr_option *option, const void *base, struct wr_v
 void wr_value_write(const struct wr_option *option, const struct wr_value *value,
                     struct wr_text *out);
 
+/** Appends what stands in `base`, the struct that the option is kept in, as it may be shown: a secret
+ * is "***". Not for lists. */
+void wr_value_show(const struct wr_option *option, const void *base, struct wr_text *out);
+
+/** Whether the option is kept as a string that the settings own. */
+bool wr_option_is_string(const struct wr_option *option);
+
 /** Whether the written form stands in quotes. */
 bool wr_value_is_quoted(const struct wr_option *option, const char *text);
 
@@ -43,6 +50,9 @@ void wr_option_range(const struct wr_option *option, struct wr_text *out);
 
 /** Whether `text` is one of the words in "a|b|c"; `*out_index` says which. */
 bool wr_choice_find(const char *choices, const char *text, int64_t *out_index);
+
+/** Copies a queue with its types. False without memory: what is there must be freed nonetheless. */
+bool wr_settings_copy_queue(struct wr_queue_settings *to, const struct wr_queue_settings *from);
 
 /** Reads a size with its unit ("64KiB", "1MB", "512B") into bytes. */
 bool wr_size_parse(struct wr_slice text, int64_t *out_bytes);

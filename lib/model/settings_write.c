@@ -94,19 +94,26 @@ static bool is_url(const struct wr_option *option)
            strcmp(option->path, "broker.management_url") == 0;
 }
 
+void wr_value_show(const struct wr_option *option, const void *base, struct wr_text *out)
+{
+    struct wr_value value;
+    wr_value_load(option, base, &value);
+    if (option->kind == WR_OPTION_SECRET) {
+        wr_text_add_string(out, value.text ? "***" : "");
+    } else if (is_url(option)) {
+        wr_settings_redact_url(value.text, out);
+    } else {
+        wr_value_write(option, &value, out);
+    }
+}
+
 static void add_value(struct writer *writer, const struct wr_option *option, const void *base)
 {
     struct wr_value value;
     struct wr_text text = { 0 };
     wr_value_load(option, base, &value);
     bool is_unset = option->fallback && !option->fallback[0] && !value.text;
-    if (option->kind == WR_OPTION_SECRET) {
-        wr_text_add_string(&text, value.text ? "***" : "");
-    } else if (is_url(option)) {
-        wr_settings_redact_url(value.text, &text);
-    } else {
-        wr_value_write(option, &value, &text);
-    }
+    wr_value_show(option, base, &text);
     if (is_unset && writer->json) {
         wr_text_add_string(writer->out, "null");
     } else if (wr_value_is_quoted(option, wr_text_string(&text))) {

@@ -316,7 +316,8 @@ static void an_option_is_explained_by_its_path_or_the_nearest_is_named(void)
     CU_ASSERT_STRING_EQUAL(text,
                            "broker.heartbeat\n    After how long a silent connection counts as "
                            "dead. Whole seconds.\n    Takes a duration such as \"90s\" or "
-                           "\"2m\", from 5s to 1h; default: \"15s\".\n");
+                           "\"2m\", from 5s to 1h; default: \"15s\".\n"
+                           "    A change waits for a restart.\n");
     free(text);
     CU_ASSERT_EQUAL_FATAL(warren_config_explain("queues[2].jobs[1].retry", &text, &err), WARREN_OK);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "queue.jobs.retry.delays\n"));
