@@ -33,12 +33,17 @@ warren_status warren_open(warren **out, const char *config, warren_error *err)
     if (!w) {
         return wr_no_memory(err);
     }
-    warren_status rc = wr_settings_load(&w->settings, config, NULL, err);
+    struct wr_settings *settings = NULL;
+    warren_status rc = wr_settings_load(&settings, config, NULL, err);
     if (rc) {
         free(w);
         return rc;
     }
+    w->settings = settings;
+    w->is_as_configured = true;
+    w->configured_ms = wr_clock_wall_ms(NULL);
     (void)pthread_mutex_init(&w->look_lock, NULL);
+    (void)pthread_mutex_init(&w->live_lock, NULL);
     wr_watch_init(&w->consumer_watch, "consumer");
     wr_watch_init(&w->publisher_watch, "publisher");
     char host[64] = "localhost";
@@ -156,10 +161,10 @@ static warren_status connect(warren *w, const struct wr_signals *signals,
     }
     bool is_free = true;
     warren_status rc =
-        wr_dial_until(out, dial, until_us, signals ? signals->fd : -1, &is_free, err);
+        wr_dial_until(out, dial, until_us, signals ? signals->end_fd : -1, &is_free, err);
     w->is_abandoned = w->is_abandoned || !is_free;
     if (rc == WARREN_STATE && signals) {
-        (void)wr_signals_wait(signals, 0); /* taken, or it would end the process later */
+        wr_signals_take_end(signals); /* taken, or it would end the process later */
     }
     return rc;
 }
@@ -192,15 +197,25 @@ static warren_status make_publisher(warren *w, const struct wr_signals *signals,
     return wr_front_publisher_new(&w->front, w->publisher, w->settings, w->clock, err);
 }
 
+static warren_status build_topology(warren *w, warren_error *err)
+{
+    struct wr_topology *topology = NULL;
+    warren_status rc = wr_topology_build(&topology, w->settings, w->trusts_x_death, err);
+    if (!rc) {
+        wr_topology_free(w->topology);
+        w->topology = topology;
+    }
+    return rc;
+}
+
 /* A fresh connection of the consumer: an older server gets other arguments. */
 static warren_status prepare_first(void *user, struct wr_broker *broker, warren_error *err)
 {
     warren *w = user;
     warren_status rc = WARREN_OK;
     if (wr_broker_server(broker)->trusts_x_death) {
-        wr_topology_free(w->topology);
-        w->topology = NULL;
-        rc = wr_topology_build(&w->topology, w->settings, true, err);
+        w->trusts_x_death = true;
+        rc = build_topology(w, err);
     }
     return rc ? rc : prepare(w, broker, err);
 }
@@ -233,6 +248,7 @@ static warren_status make_consumer(warren *w, const struct wr_signals *signals, 
 static warren_status make_pool(warren *w, warren_error *err)
 {
     struct wr_pool_options options = { .threads = w->is_stepped ? 0 : w->roster.threads,
+                                       .threads_most = w->is_stepped ? 0 : w->roster.threads_most,
                                        .shared_limit = w->roster.shared_limit,
                                        .clock = w->clock,
                                        .ledger = wr_charge_ledger(w->charge),
@@ -259,7 +275,7 @@ static void open_charge(warren *w, const struct wr_signals *signals)
 {
     struct wr_charge_options options = { .settings = w->settings,
                                          .counters = &w->counters,
-                                         .threads = w->roster.threads,
+                                         .threads = w->roster.threads_most,
                                          .handles_faults = signals != NULL };
     w->charge = w->is_stepped ? NULL : wr_charge_open(&options);
 }
@@ -278,7 +294,7 @@ static warren_status start_threads(warren *w, warren_error *err)
 static warren_status start_parts(warren *w, const struct wr_signals *signals, warren_error *err)
 {
     warren_status rc = load_listed_plugins(w, err);
-    rc = rc ? rc : wr_topology_build(&w->topology, w->settings, false, err);
+    rc = rc ? rc : build_topology(w, err);
     rc = rc ? rc : wr_roster_build(&w->roster, w->settings, w->topology, err);
     if (!rc) {
         open_charge(w, signals);
@@ -411,7 +427,7 @@ warren_status warren_stop(warren *w, int64_t timeout_ms, warren_error *err)
     return end(w, drained, until_us, err);
 }
 
-/* Drains under the eyes of a second signal, which ends the process. */
+/* Drains under the eyes of a second signal that ends it, which ends the process. */
 static warren_status drain(warren *w, const struct wr_signals *signals, warren_error *err)
 {
     enum { LOOK_EVERY_US = 20000 };
@@ -421,9 +437,10 @@ static warren_status drain(warren *w, const struct wr_signals *signals, warren_e
     wr_consumer_drain(w->consumer);
     while (!drained && wr_clock_mono_us(NULL) < until_us) {
         int number = wr_signals_wait(signals, 0);
-        if (number) {
+        if (wr_signal_ends(number)) {
             _exit(128 + number);
         }
+        wr_worker_heed(w, number);
         drained = wr_consumer_wait_drained(w->consumer, LOOK_EVERY_US);
     }
     warren_status rc = end(w, drained, until_us, err);
@@ -445,7 +462,9 @@ warren_status warren_run(warren *w, warren_error *err)
     } else if (rc) {
         (void)wr_fail(err, rc, "%s", failure.text);
     } else {
-        while (!wr_signals_wait(&signals, -1)) {
+        for (int number = 0; !wr_signal_ends(number);) {
+            number = wr_signals_wait(&signals, -1);
+            wr_worker_heed(w, number);
         }
         rc = drain(w, &signals, err);
     }
@@ -471,9 +490,11 @@ void warren_close(warren *w)
     wr_roster_done(&w->roster);
     wr_topology_free(w->topology);
     wr_settings_free(w->settings);
+    wr_worker_forget(w);
     wr_watch_done(&w->consumer_watch);
     wr_watch_done(&w->publisher_watch);
     (void)pthread_mutex_destroy(&w->look_lock);
+    (void)pthread_mutex_destroy(&w->live_lock);
     free(w);
 }
 

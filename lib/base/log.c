@@ -31,22 +31,44 @@ bool wr_log_wants(enum wr_level level)
            (int)level <= atomic_load_explicit(&sink.level, memory_order_relaxed);
 }
 
-void wr_log(enum wr_level level, const char *event, const char *format, ...)
+enum wr_level wr_log_level(void)
 {
-    if (!wr_log_wants(level)) {
-        return;
-    }
+    return (enum wr_level)atomic_load(&sink.level);
+}
+
+void wr_log_set_level(enum wr_level level)
+{
+    atomic_store(&sink.level, (int)level);
+}
+
+static void write_line(enum wr_level level, const char *event, const char *format, va_list args)
+{
     char raw[LINE_SIZE + 8]; /* longer than what is shown, so that showing it tells the cut */
     char fields[LINE_SIZE];
-    va_list args;
-    va_start(args, format);
     (void)vsnprintf(raw, sizeof raw, format, args);
-    va_end(args);
     (void)wr_text_show(fields, sizeof fields, wr_slice_of(raw), false);
     wr_log_sink *call = atomic_load(&sink.call);
     if (call) {
         call(atomic_load(&sink.user), (int)level, event, fields);
     }
+}
+
+void wr_log(enum wr_level level, const char *event, const char *format, ...)
+{
+    va_list args;
+    if (wr_log_wants(level)) {
+        va_start(args, format);
+        write_line(level, event, format, args);
+        va_end(args);
+    }
+}
+
+void wr_log_asked(const char *event, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_line(WR_INFO, event, format, args);
+    va_end(args);
 }
 
 const char *wr_log_quote(char *out, unsigned long size, const char *text)

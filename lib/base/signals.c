@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: no handler functions and so no async-signal-safety to think of: a signal is a number that
-// is read where the program waits anyway.
+// is read where the program waits anyway. There are two descriptors, since a start that waits for its
+// broker is to be left at a SIGTERM, while what else was asked for can wait until it runs.
 #include "base/signals.h"
 
 #include <errno.h>
@@ -13,32 +14,71 @@
 
 #include "base/error.h"
 
-warren_status wr_signals_open(struct wr_signals *signals, warren_error *err)
+static const int ending[] = { SIGTERM, SIGINT };
+static const int asking[] = { SIGHUP, SIGTSTP, SIGCONT, SIGUSR1 };
+
+enum { ENDING = sizeof ending / sizeof ending[0], ASKING = sizeof asking / sizeof asking[0] };
+
+static int open_fd(const int *numbers, size_t count)
 {
     sigset_t wanted;
     (void)sigemptyset(&wanted);
-    (void)sigaddset(&wanted, SIGTERM);
-    (void)sigaddset(&wanted, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, &wanted, &signals->before);
-    signals->fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals->fd < 0) {
+    for (size_t i = 0; i < count; i++) {
+        (void)sigaddset(&wanted, numbers[i]);
+    }
+    (void)pthread_sigmask(SIG_BLOCK, &wanted, NULL);
+    return signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+warren_status wr_signals_open(struct wr_signals *signals, warren_error *err)
+{
+    (void)pthread_sigmask(SIG_BLOCK, NULL, &signals->before);
+    signals->end_fd = open_fd(ending, ENDING);
+    signals->ask_fd = signals->end_fd < 0 ? -1 : open_fd(asking, ASKING);
+    if (signals->ask_fd < 0) {
+        int saved_errno = errno;
+        if (signals->end_fd >= 0) {
+            (void)close(signals->end_fd);
+        }
         (void)pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
-        return wr_fail(err, WARREN_FAILED, "cannot make a signalfd: %s", strerror(errno));
+        return wr_fail(err, WARREN_FAILED, "cannot make a signalfd: %s", strerror(saved_errno));
     }
     return WARREN_OK;
 }
 
+static int take(int fd)
+{
+    struct signalfd_siginfo info;
+    if (read(fd, &info, sizeof info) != (ssize_t)sizeof info) {
+        return 0;
+    }
+    bool is_hangup = info.ssi_signo == SIGHUP && info.ssi_code == SI_KERNEL;
+    return is_hangup ? SIGTERM : (int)info.ssi_signo;
+}
+
 int wr_signals_wait(const struct wr_signals *signals, int64_t timeout_us)
 {
-    struct pollfd fd = { .fd = signals->fd, .events = POLLIN };
+    struct pollfd fds[] = { { .fd = signals->end_fd, .events = POLLIN },
+                            { .fd = signals->ask_fd, .events = POLLIN } };
     int64_t timeout_ms = timeout_us < 0 ? -1 : (timeout_us + 999) / 1000;
-    (void)poll(&fd, 1, timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms);
-    struct signalfd_siginfo info;
-    return read(signals->fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+    (void)poll(fds, 2, timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms);
+    int number = take(signals->end_fd);
+    return number ? number : take(signals->ask_fd);
+}
+
+void wr_signals_take_end(const struct wr_signals *signals)
+{
+    (void)take(signals->end_fd);
+}
+
+bool wr_signal_ends(int number)
+{
+    return number == SIGTERM || number == SIGINT;
 }
 
 void wr_signals_close(struct wr_signals *signals)
 {
-    (void)close(signals->fd);
+    (void)close(signals->end_fd);
+    (void)close(signals->ask_fd);
     (void)pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
 }

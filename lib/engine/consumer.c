@@ -119,20 +119,6 @@ static int64_t flush_acks(struct wr_consumer *consumer, int64_t now_us)
 
 /* --- prefetch --- */
 
-/* Of what has not started, so many jobs of a source stay; the others go to whoever is idle. */
-struct share {
-    const struct wr_source *source;
-    size_t left;
-};
-
-static bool is_in_share(void *user, const struct warren_job *job)
-{
-    struct share *share = user;
-    bool stays = job->source != share->source || share->left;
-    share->left -= job->source == share->source && share->left ? 1 : 0;
-    return stays;
-}
-
 static void adapt_source(struct wr_consumer *consumer, struct wr_source *source, int64_t now_us)
 {
     uint16_t before = source->prefetch.now;
@@ -143,7 +129,7 @@ static void adapt_source(struct wr_consumer *consumer, struct wr_source *source,
     bool is_told =
         wanted != before && wr_subscription_resize(&consumer->sub, source, wanted, now_us);
     if (is_told && wanted < before) {
-        (void)wr_consumer_give_back(consumer, is_in_share, &(struct share){ source, wanted });
+        wr_consumer_keep(consumer, source, wanted);
     }
 }
 
@@ -170,19 +156,12 @@ static void adapt(struct wr_consumer *consumer, int64_t now_us)
 
 /* --- draining --- */
 
-static bool none_stays(void *user, const struct warren_job *job)
-{
-    (void)user;
-    (void)job;
-    return false;
-}
-
 static void begin_drain(struct wr_consumer *consumer, int64_t now_us)
 {
     consumer->is_draining = true;
     wr_pool_drain(consumer->pool);
     (void)wr_subscription_cancel(&consumer->sub, now_us);
-    size_t given_back = wr_consumer_give_back(consumer, none_stays, NULL);
+    size_t given_back = wr_consumer_give_all_back(consumer);
     wr_log(WR_INFO, "drain.begin", "running=%d given_back=%zu",
            wr_pool_counts(consumer->pool).running, given_back);
 }
@@ -212,6 +191,7 @@ static int64_t step(struct wr_consumer *consumer, int64_t now_us)
     wr_subscription_step(&consumer->sub, now_us);
     take_events(consumer, now_us); /* first: a lost connection makes what comes home stale */
     take_settled(consumer, now_us);
+    wr_consumer_obey(consumer, now_us);
     if (atomic_load(&consumer->wants_drain) && !consumer->is_draining) {
         begin_drain(consumer, now_us);
     }
@@ -341,7 +321,8 @@ bool wr_consumer_has_work(struct wr_consumer *consumer)
 {
     const struct wr_broker *broker = consumer->sub.connection.broker;
     return !wr_mailbox_is_empty(&consumer->settled) || (broker && wr_broker_has_more(broker)) ||
-           (atomic_load(&consumer->wants_drain) && !consumer->is_draining);
+           (atomic_load(&consumer->wants_drain) && !consumer->is_draining) ||
+           wr_consumer_has_orders(consumer);
 }
 
 void wr_consumer_settle(void *user, struct warren_job *job)

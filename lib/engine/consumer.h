@@ -3,7 +3,7 @@
  * The consumer: owns the consuming connection, its sources and their ack windows. Deliveries become
  * jobs here and are freed here; only the consumer knows delivery tags.
  *
- * Threads: settle, drain, wait and the readiness may be called from any; the rest by the consumer's
+ * Threads: settle, drain, adopt, quiet, tell, wait and the readiness may be called from any; the rest by the consumer's
  * thread, or by the owner who steps it.
  */
 #ifndef WR_ENGINE_CONSUMER_H
@@ -11,6 +11,7 @@
 
 #include "engine/charge.h"
 #include "engine/counters.h"
+#include "engine/live.h"
 #include "engine/pool.h"
 #include "engine/runner.h"
 #include "engine/source.h"
@@ -60,6 +61,19 @@ bool wr_consumer_is_stale(void *user, const struct warren_job *job);
 
 /** Something of the topology seems to be missing: it is prepared again soon. Any thread. */
 void wr_consumer_repair(struct wr_consumer *consumer);
+
+/** It goes by that from now on, which must stay until the consumer is freed. Any thread. */
+void wr_consumer_adopt(struct wr_consumer *consumer, const struct wr_live *live);
+
+/** Quiet: takes no more from the broker and gives back what has not started, until it isn't quiet any
+ * more; the connection stays. Any thread. */
+void wr_consumer_quiet(struct wr_consumer *consumer, bool is_quiet);
+
+/** Whether it was told to be quiet. Any thread. */
+bool wr_consumer_is_quiet(const struct wr_consumer *consumer);
+
+/** Tells the log what its connection and its sources are at. Any thread; soon. */
+void wr_consumer_tell(struct wr_consumer *consumer);
 
 /** Takes no more from the broker, and gives back what has not started. */
 void wr_consumer_drain(struct wr_consumer *consumer);

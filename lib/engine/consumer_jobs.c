@@ -105,7 +105,7 @@ void wr_consumer_receive(struct wr_consumer *consumer, struct wr_event *event, i
     wr_source_note_delivery(source, now_us);
     if (event->kind != WR_EVENT_DELIVERY) {
         reject(consumer, source, event);
-    } else if (consumer->is_draining) {
+    } else if (consumer->is_draining || consumer->is_quiet) {
         wr_count(&counters->given_back);
         nack(consumer, source, event->tag, true);
         wr_delivery_free(event->delivery);
@@ -167,4 +167,31 @@ size_t wr_consumer_give_back(struct wr_consumer *consumer,
     }
     (void)wr_pool_push(consumer->pool, &kept);
     return count;
+}
+
+/* So many of one source stay, and all of the others. */
+struct share {
+    const struct wr_source *source; /* NULL: nothing stays */
+    size_t left;
+};
+
+static bool is_in_share(void *user, const struct warren_job *job)
+{
+    struct share *share = user;
+    if (!share->source) {
+        return false;
+    }
+    bool stays = job->source != share->source || share->left;
+    share->left -= job->source == share->source && share->left ? 1 : 0;
+    return stays;
+}
+
+void wr_consumer_keep(struct wr_consumer *consumer, const struct wr_source *source, size_t count)
+{
+    (void)wr_consumer_give_back(consumer, is_in_share, &(struct share){ source, count });
+}
+
+size_t wr_consumer_give_all_back(struct wr_consumer *consumer)
+{
+    return wr_consumer_give_back(consumer, is_in_share, &(struct share){ NULL, 0 });
 }

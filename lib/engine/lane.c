@@ -14,6 +14,18 @@ int64_t wr_lane_expected_ns(const struct wr_lane *lane)
     return run_ns && run_ns < WR_QUANTUM_NS ? run_ns : WR_QUANTUM_NS;
 }
 
+size_t wr_lanes_adopt(struct wr_lane *lanes, const struct wr_settings *settings)
+{
+    struct wr_lane *lane = lanes;
+    for (size_t i = 0; i < settings->queue_count; i++) {
+        for (size_t j = 0; j < settings->queues[i].job_count; j++) {
+            atomic_store(&lane->settings, &settings->queues[i].jobs[j]);
+            lane++;
+        }
+    }
+    return (size_t)(lane - lanes);
+}
+
 /* What one run took goes in by a quarter. A single longer one counts little, since its thread may just
  * have been put off its processor; but nobody is for SURE_NS. */
 void wr_lane_note_runs(struct wr_lane *lane, int64_t took_us, int64_t runs)

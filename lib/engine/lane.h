@@ -20,7 +20,9 @@
 struct wr_lane {
     /* Set before the start. */
     const struct wr_queue_settings *queue;
-    const struct wr_job_settings *settings;
+    /* The type's newest: a reload puts others here, under the pool's lock; of these only what is LIVE
+     * in the table may differ. Any thread may read it, and keep what it read. */
+    _Atomic(const struct wr_job_settings *) settings;
     warren_handler *handler;
     void *user;
     size_t number;          /* among all lanes of the worker, from 0 */
@@ -45,6 +47,10 @@ int64_t wr_lane_expected_ns(const struct wr_lane *lane);
 
 /** Notes what some runs took together. Any thread; of two at once one may be lost. */
 void wr_lane_note_runs(struct wr_lane *lane, int64_t took_us, int64_t runs);
+
+/** Gives lanes, which stand in the order of the settings, the newer settings of their types; returns
+ * how many there are. Under the pool's lock. */
+size_t wr_lanes_adopt(struct wr_lane *lanes, const struct wr_settings *settings);
 
 /** Whether one of its jobs may start now. */
 static inline bool wr_lane_has_work(const struct wr_lane *lane)

@@ -61,8 +61,8 @@ struct wr_pool {
     _Atomic size_t waiting;
     _Atomic uint64_t lane_waits;
     struct worker *workers;
-    int worker_count;       /* those that were started */
-    struct worker *stepped; /* without threads: the innermost step; see wr_pool_step */
+    _Atomic int worker_count; /* those that were started; others begin under lock only */
+    struct worker *stepped;   /* without threads: the innermost step; see wr_pool_step */
 };
 
 static struct wr_list *list_of(struct wr_pool *pool, const struct wr_lane *lane)
@@ -80,8 +80,10 @@ static void list_lane(struct wr_pool *pool, struct wr_lane *lane)
 
 static bool has_runnable(const struct wr_pool *pool)
 {
-    return pool->isolated.first ||
-           (pool->shared.first && pool->shared_running < pool->options.shared_limit);
+    bool has_thread = !pool->options.threads || pool->running < pool->options.threads;
+    return has_thread &&
+           (pool->isolated.first ||
+            (pool->shared.first && pool->shared_running < pool->options.shared_limit));
 }
 
 /* --- hands --- */
@@ -174,6 +176,8 @@ static void note_overrun(struct wr_pool *pool, struct worker *worker)
 
 static void run(struct wr_pool *pool, struct worker *worker, struct warren_job *job)
 {
+    const struct wr_lane *lane = job->lane;
+    job->settings = atomic_load(&lane->settings); /* there may be newer ones by now */
     int64_t timeout_ms = job->settings->timeout_ms;
     job->clock = pool->options.clock;
     job->drains = &pool->drains;
@@ -288,12 +292,14 @@ bool wr_pool_step(struct wr_pool *pool)
     return has_job;
 }
 
-static warren_status start_workers(struct wr_pool *pool, warren_error *err)
+/* A thread may run before it is counted, but it takes nothing before that. */
+static warren_status start_workers(struct wr_pool *pool, int wanted, warren_error *err)
 {
-    for (int i = 0; i < pool->options.threads; i++) {
-        struct worker *worker = &pool->workers[i];
+    while (pool->worker_count < wanted) {
+        struct worker *worker = &pool->workers[pool->worker_count];
+        WR_SCOPED_LOCK(&pool->lock);
         worker->pool = pool;
-        worker->slot = i;
+        worker->slot = pool->worker_count;
         wr_overtime_init(&worker->overtime);
         warren_status rc =
             wr_thread_start(&worker->thread, "warren-worker", WR_STACK_WORKER, work, worker, err);
@@ -317,14 +323,36 @@ warren_status wr_pool_new(struct wr_pool **out, const struct wr_pool_options *op
     (void)pthread_mutex_init(&pool->lock, NULL);
     wr_cond_init(&pool->work);
     wr_cond_init(&pool->idle);
-    pool->workers = calloc((size_t)options->threads + 1, sizeof *pool->workers);
-    warren_status rc = pool->workers ? start_workers(pool, err) : wr_no_memory(err);
+    bool can_grow = options->threads_most > options->threads;
+    pool->options.threads_most = can_grow ? options->threads_most : options->threads;
+    pool->workers = calloc((size_t)pool->options.threads_most + 1, sizeof *pool->workers);
+    warren_status rc =
+        pool->workers ? start_workers(pool, options->threads, err) : wr_no_memory(err);
     if (rc) {
         (void)wr_pool_stop(pool, -1);
         return rc;
     }
     *out = pool;
     return WARREN_OK;
+}
+
+warren_status wr_pool_grow(struct wr_pool *pool, const struct wr_live *live, warren_error *err)
+{
+    int most = pool->options.threads_most;
+    int wanted = live->threads < most ? live->threads : most;
+    return pool->options.threads ? start_workers(pool, wanted, err) : WARREN_OK;
+}
+
+void wr_pool_adopt(struct wr_pool *pool, struct wr_lane *lanes, const struct wr_live *live)
+{
+    WR_SCOPED_LOCK(&pool->lock);
+    size_t count = wr_lanes_adopt(lanes, live->settings);
+    for (size_t i = 0; i < count; i++) {
+        list_lane(pool, &lanes[i]);
+    }
+    pool->options.threads = pool->options.threads ? live->threads : 0;
+    pool->options.shared_limit = live->shared_limit;
+    (void)pthread_cond_broadcast(&pool->work);
 }
 
 /* How many more threads the new work is worth: one for each job that is long or unknown; for the

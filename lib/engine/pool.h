@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "engine/lane.h"
+#include "engine/live.h"
 #include "io/ledger.h"
 #include "model/job.h"
 
@@ -21,6 +22,7 @@ struct wr_pool;
 
 struct wr_pool_options {
     int threads;      /* how many to start; 0: none, the owner steps */
+    int threads_most; /* how many there can be later on; less than `threads`: as many */
     int shared_limit; /* how many jobs of types that aren't isolated may run at once */
     const struct wr_clock *clock;
     struct wr_ledger *ledger; /* keeps the notes of faults; may be NULL */
@@ -39,6 +41,14 @@ struct wr_pool_counts {
 
 warren_status wr_pool_new(struct wr_pool **out, const struct wr_pool_options *options,
                           warren_error *err);
+
+/** Starts as many threads more as `live` asks for. An error: there are fewer, nothing else has
+ * changed. The owner. */
+warren_status wr_pool_grow(struct wr_pool *pool, const struct wr_live *live, warren_error *err);
+
+/** From now on the pool keeps to these limits, and the lanes (in the order of the settings) have their
+ * newer settings. Threads that are too many stay idle; what runs goes on. After wr_pool_grow. */
+void wr_pool_adopt(struct wr_pool *pool, struct wr_lane *lanes, const struct wr_live *live);
 
 /** Hands jobs over, each to its `lane`; the list is empty afterwards. Takes. Returns for how many
  * nanoseconds they should keep one thread busy, as far as that is known. */

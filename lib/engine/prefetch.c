@@ -37,6 +37,24 @@ void wr_prefetch_init(struct wr_prefetch *prefetch, int configured, int slots, s
                                       .slots_16 = (int64_t)slots * SIXTEENTHS };
 }
 
+uint16_t wr_prefetch_refit(struct wr_prefetch *prefetch, int configured, int slots, size_t types)
+{
+    struct wr_prefetch fresh;
+    wr_prefetch_init(&fresh, configured, slots, types);
+    bool is_same = fresh.is_auto == prefetch->is_auto && fresh.least == prefetch->least &&
+                   fresh.slots_most == prefetch->slots_most;
+    if (is_same && fresh.is_auto) {
+        return prefetch->now;
+    }
+    bool may_stay = fresh.is_auto && prefetch->is_auto && prefetch->now > fresh.now;
+    uint16_t wanted = may_stay ? prefetch->now : fresh.now; /* the next look makes it smaller */
+    fresh.now = prefetch->now;
+    fresh.run_ns = prefetch->run_ns;
+    fresh.bytes = prefetch->bytes;
+    *prefetch = fresh;
+    return wanted;
+}
+
 void wr_prefetch_note(struct wr_prefetch *prefetch, int64_t run_ns, size_t bytes)
 {
     int64_t size = (int64_t)bytes;

@@ -33,6 +33,10 @@ struct wr_prefetch {
  * how many types they are of. */
 void wr_prefetch_init(struct wr_prefetch *prefetch, int configured, int slots, size_t types);
 
+/** The same for a source that is consumed: what was learned stays. Returns what the broker should be
+ * told now; `now` is the caller's to change. */
+uint16_t wr_prefetch_refit(struct wr_prefetch *prefetch, int configured, int slots, size_t types);
+
 /** A job is settled: what a run of its type takes (0: not known) and how large it was. */
 void wr_prefetch_note(struct wr_prefetch *prefetch, int64_t run_ns, size_t bytes);
 

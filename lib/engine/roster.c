@@ -12,6 +12,7 @@
 #include "base/text.h"
 
 enum { THREADS_MOST = 256, DISTANCE_MOST = 3 };
+enum { MORE_TYPES = 256, MORE_SOURCES = 512 }; /* room for what reloads may add */
 
 static bool is_same_queue(const char *a, const char *b)
 {
@@ -184,67 +185,96 @@ static void count_threads(struct wr_roster *roster, const struct wr_settings *se
     }
     int all = isolated + shared < THREADS_MOST ? isolated + shared : THREADS_MOST;
     roster->threads = settings->threads ? settings->threads : all;
+    if (!roster->threads_most) {
+        roster->threads_most = roster->threads > THREADS_MOST ? roster->threads : THREADS_MOST;
+    }
+    roster->threads =
+        roster->threads < roster->threads_most ? roster->threads : roster->threads_most;
     int left = roster->threads - isolated;
     roster->shared_limit = left > 1 ? left : 1;
 }
 
+enum kind { SHARED, ISOLATED, LEFTOVER };
+
+/* It counts once it is whole: others may look. */
 static warren_status add_source(struct wr_roster *roster, const struct wr_settings *settings,
                                 const struct wr_queue_settings *queue, const char *name,
-                                int concurrency, size_t types)
+                                enum kind kind)
 {
+    size_t types = 0;
     size_t first = 0; /* of the queue's lanes */
-    while (roster->lanes[first].queue != queue) {
+    while (strcmp(roster->lanes[first].queue->name, queue->name) != 0) {
         first++;
     }
-    struct wr_source *source = &roster->sources[roster->source_count];
+    size_t index = roster->source_count;
+    if (index >= roster->sources_most) {
+        return WARREN_NO_MEMORY;
+    }
+    struct wr_source *source = &roster->sources[index];
     const char *exchange = queue->exchange ? queue->exchange : roster->jobs_exchange;
     *source = (struct wr_source){ .name = strdup(name),
-                                  .channel = (uint16_t)(roster->source_count + 1),
+                                  .is_isolated = kind == ISOLATED,
+                                  .is_leftover = kind == LEFTOVER,
+                                  .is_absent = kind == LEFTOVER,
+                                  .channel = (uint16_t)(index + 1),
                                   .rules = { settings, queue, wr_slice_of(exchange) },
                                   .lanes = roster->sorted + first,
                                   .lane_count = queue->job_count };
-    wr_prefetch_init(&source->prefetch, queue->prefetch, concurrency, types);
     if (!source->name) {
         return WARREN_NO_MEMORY;
     }
-    roster->source_count++;
+    int slots = wr_source_slots(source, roster->shared_limit, &types);
+    wr_prefetch_init(&source->prefetch, queue->prefetch, slots, types);
+    roster->source_count = index + 1;
     return WARREN_OK;
 }
 
 static warren_status add_sources_of(struct wr_roster *roster, const struct wr_settings *settings,
                                     const struct wr_queue_settings *queue)
 {
-    int shared = 0;
-    size_t types = 0;
-    for (size_t i = 0; i < queue->job_count; i++) {
-        shared += queue->jobs[i].isolate ? 0 : queue->jobs[i].concurrency;
-        types += queue->jobs[i].isolate ? 0 : 1;
-    }
-    shared = shared < roster->shared_limit ? shared : roster->shared_limit;
-    warren_status rc = add_source(roster, settings, queue, queue->name, shared ? shared : 1, types);
+    warren_status rc = add_source(roster, settings, queue, queue->name, SHARED);
     for (size_t i = 0; i < queue->job_count && !rc; i++) {
         char name[WR_NAME_SIZE];
         if (queue->jobs[i].isolate) {
             wr_topology_isolated_queue(name, sizeof name, queue->name, queue->jobs[i].type);
-            rc = add_source(roster, settings, queue, name, queue->jobs[i].concurrency, 1);
-            roster->sources[roster->source_count - 1].is_isolated = rc == WARREN_OK;
+            rc = add_source(roster, settings, queue, name, ISOLATED);
         }
     }
     return rc;
 }
 
-static warren_status add_leftover(struct wr_roster *roster, const struct wr_settings *settings,
-                                  const struct wr_leftover *leftover)
+static warren_status add_leftovers(struct wr_roster *roster, const struct wr_settings *settings,
+                                   const struct wr_topology *topology, size_t first_queue)
 {
-    const struct wr_queue_settings *queue = wr_settings_queue(settings, leftover->of_queue);
-    if (!queue) {
-        return WARREN_OK;
+    warren_status rc = WARREN_OK;
+    for (size_t i = 0; i < topology->leftover_count && !rc; i++) {
+        const struct wr_leftover *leftover = &topology->leftovers[i];
+        const struct wr_queue_settings *queue = wr_settings_queue(settings, leftover->of_queue);
+        if (queue && queue >= &settings->queues[first_queue]) {
+            rc = add_source(roster, settings, queue, leftover->queue, LEFTOVER);
+        }
     }
-    warren_status rc = add_source(roster, settings, queue, leftover->queue, 1, 1);
-    if (!rc) {
-        roster->sources[roster->source_count - 1].is_leftover = true;
-        roster->sources[roster->source_count - 1].is_absent = true;
+    return rc;
+}
+
+/* Lanes and sources of all queues from `first_queue` on. */
+static warren_status add_queues(struct wr_roster *roster, const struct wr_settings *settings,
+                                const struct wr_topology *topology, size_t first_queue)
+{
+    warren_status rc = WARREN_OK;
+    for (size_t i = first_queue; i < settings->queue_count && !rc; i++) {
+        const struct wr_queue_settings *queue = &settings->queues[i];
+        size_t first = roster->lane_count;
+        for (size_t j = 0; j < queue->job_count; j++) {
+            roster->sorted[first + j] = &roster->lanes[first + j];
+            fill_lane(roster, &roster->lanes[first + j], queue, &queue->jobs[j]);
+        }
+        wr_source_sort(roster->sorted + first, queue->job_count);
+        roster->lane_count = first + queue->job_count;
+        rc = queue->job_count ? add_sources_of(roster, settings, queue) : WARREN_OK;
     }
+    rc = rc ? rc : add_leftovers(roster, settings, topology, first_queue);
+    roster->queue_count = settings->queue_count;
     return rc;
 }
 
@@ -252,29 +282,16 @@ static warren_status make(struct wr_roster *roster, const struct wr_settings *se
                           const struct wr_topology *topology)
 {
     size_t types = count_types(settings);
-    roster->lanes = calloc(types + 1, sizeof *roster->lanes);
-    roster->sorted = calloc(types + 1, sizeof(struct wr_lane *));
-    roster->sources =
-        calloc(settings->queue_count + types + topology->leftover_count, sizeof *roster->sources);
+    roster->lanes_most = types + MORE_TYPES;
+    roster->sources_most = settings->queue_count + types + topology->leftover_count + MORE_SOURCES;
+    roster->lanes = calloc(roster->lanes_most, sizeof *roster->lanes);
+    roster->sorted = calloc(roster->lanes_most, sizeof(struct wr_lane *));
+    roster->sources = calloc(roster->sources_most, sizeof *roster->sources);
     if (!roster->lanes || !roster->sorted || !roster->sources) {
         return WARREN_NO_MEMORY;
     }
     wr_topology_exchange(roster->jobs_exchange, sizeof roster->jobs_exchange, settings->ns, "jobs");
-    warren_status rc = WARREN_OK;
-    for (size_t i = 0; i < settings->queue_count && !rc; i++) {
-        const struct wr_queue_settings *queue = &settings->queues[i];
-        size_t first = roster->lane_count;
-        for (size_t j = 0; j < queue->job_count; j++) {
-            roster->sorted[roster->lane_count] = &roster->lanes[roster->lane_count];
-            fill_lane(roster, &roster->lanes[roster->lane_count++], queue, &queue->jobs[j]);
-        }
-        rc = queue->job_count ? add_sources_of(roster, settings, queue) : WARREN_OK;
-        wr_source_sort(roster->sorted + first, queue->job_count);
-    }
-    for (size_t i = 0; i < topology->leftover_count && !rc; i++) {
-        rc = add_leftover(roster, settings, &topology->leftovers[i]);
-    }
-    return rc;
+    return add_queues(roster, settings, topology, 0);
 }
 
 warren_status wr_roster_build(struct wr_roster *roster, const struct wr_settings *settings,
@@ -295,6 +312,51 @@ warren_status wr_roster_build(struct wr_roster *roster, const struct wr_settings
     }
     wr_text_done(&problems);
     return rc;
+}
+
+bool wr_roster_accepts(const struct wr_roster *roster, const struct wr_queue_settings *queue,
+                       struct wr_text *why)
+{
+    for (size_t i = 0; i < queue->job_count; i++) {
+        const char *type = queue->jobs[i].type;
+        if (!find_handler(roster, queue->name, type) && !find_handler(roster, NULL, type)) {
+            wr_text_add_format(why, "job type \"%s\" has no handler here", type);
+            return false;
+        }
+    }
+    size_t types = roster->lane_count + queue->job_count;
+    size_t sources = roster->source_count + 2 * queue->job_count + 1;
+    if (types > roster->lanes_most || sources > roster->sources_most) {
+        wr_text_add_format(why, "at most %d job types are added without a restart", MORE_TYPES);
+        return false;
+    }
+    return true;
+}
+
+warren_status wr_roster_adopt(struct wr_roster *roster, const struct wr_settings *settings,
+                              const struct wr_topology *topology, struct wr_live *out,
+                              warren_error *err)
+{
+    size_t lanes = roster->lane_count;
+    size_t sources = roster->source_count;
+    size_t queues = roster->queue_count;
+    if (count_types(settings) > roster->lanes_most) {
+        return wr_fail(err, WARREN_STATE, "more than %d new job types need a restart", MORE_TYPES);
+    }
+    count_threads(roster, settings);
+    if (add_queues(roster, settings, topology, queues)) {
+        while (roster->source_count > sources) {
+            free(roster->sources[--roster->source_count].name);
+        }
+        roster->lane_count = lanes;
+        roster->queue_count = queues;
+        return wr_no_memory(err);
+    }
+    *out = (struct wr_live){ .settings = settings,
+                             .threads = roster->threads,
+                             .shared_limit = roster->shared_limit,
+                             .source_count = roster->source_count };
+    return WARREN_OK;
 }
 
 void wr_roster_note_leftovers(struct wr_roster *roster, const struct wr_leftover *const *there,

@@ -323,6 +323,7 @@ void wr_runner_run(void *user, struct warren_job *job)
     if (!job->reason) {
         WR_CRASH_POINT("before_handler");
         job->verdict = lane->handler(job, lane->user);
+        job->settings = atomic_load(&lane->settings); /* a failure goes by the newest policy */
         WR_CRASH_POINT("before_ack");
         wr_record_run(job, wr_clock_mono_us(runner->clock));
     }

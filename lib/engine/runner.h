@@ -16,7 +16,7 @@
 #include "model/job.h"
 
 struct wr_runner {
-    const struct wr_settings *settings;
+    _Atomic(const struct wr_settings *) settings; /* the newest */
     const struct wr_clock *clock;
     const char *worker; /* this worker's name in histories */
     struct wr_publisher *publisher;

@@ -51,6 +51,27 @@ struct wr_lane *wr_source_lane(const struct wr_source *source, struct wr_slice t
     return NULL;
 }
 
+int wr_source_slots(const struct wr_source *source, int shared_limit, size_t *out_types)
+{
+    int slots = 0;
+    *out_types = 1;
+    if (source->is_leftover) {
+        return 1;
+    }
+    if (source->is_isolated) { /* its name is that of the queue, a dot, and the type's */
+        const char *type = source->name + strlen(source->rules.queue->name) + 1;
+        return wr_source_lane(source, wr_slice_of(type))->settings->concurrency;
+    }
+    *out_types = 0;
+    for (size_t i = 0; i < source->lane_count; i++) {
+        const struct wr_job_settings *job = source->lanes[i]->settings;
+        slots += job->isolate ? 0 : job->concurrency;
+        *out_types += job->isolate ? 0 : 1;
+    }
+    slots = slots < shared_limit ? slots : shared_limit;
+    return slots ? slots : 1;
+}
+
 /* --- at the broker --- */
 
 enum { WR_TAG_SIZE = 256 }; /* AMQP: at most 255 bytes */
@@ -87,6 +108,9 @@ warren_status wr_source_open(struct wr_source *source, struct wr_broker *broker,
     warren_status rc = WARREN_OK;
     if (source->state == WR_SOURCE_CLOSED) {
         rc = open_channel(source, broker, epoch, err);
+    } else { /* it may be another than the channel was opened with */
+        rc = wr_broker_prefetch(broker, source->channel, source->prefetch.now, err);
+        wr_acks_resize(&source->acks, source->prefetch.now);
     }
     char tag[WR_TAG_SIZE];
     rc = rc ? rc

@@ -70,6 +70,9 @@ struct wr_lane *wr_source_lane(const struct wr_source *source, struct wr_slice t
 /** Sorts lanes for wr_source_lane. */
 void wr_source_sort(struct wr_lane **lanes, size_t count);
 
+/** How many of its jobs can run at once, and of how many types they are. */
+int wr_source_slots(const struct wr_source *source, int shared_limit, size_t *out_types);
+
 /** Opens its channel if need be, as that epoch, and consumes. NOT_FOUND, REFUSED …: the broker has
  * closed the channel over it, and so the source is closed. */
 warren_status wr_source_open(struct wr_source *source, struct wr_broker *broker, uint32_t epoch,

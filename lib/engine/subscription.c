@@ -400,6 +400,9 @@ void wr_subscription_step(struct wr_subscription *sub, int64_t now_us)
         return;
     }
     prepare_again(sub, now_us);
+    if (sub->is_resting) {
+        return;
+    }
     if (sub->connection.broker && !atomic_load(&sub->is_complete)) {
         retry_sources(sub, now_us);
     }
@@ -425,6 +428,9 @@ int64_t wr_subscription_deadline_us(const struct wr_subscription *sub)
     if (atomic_load(&sub->wants_prepare)) {
         next_us = earlier(next_us, sub->prepare_due_us);
     }
+    if (sub->is_resting) {
+        return next_us;
+    }
     for (size_t i = 0; i < sub->options.source_count && !atomic_load(&sub->is_complete); i++) {
         const struct wr_source *source = &sub->options.sources[i];
         if (!source->is_absent && source->state != WR_SOURCE_CONSUMING) {
@@ -434,9 +440,16 @@ int64_t wr_subscription_deadline_us(const struct wr_subscription *sub)
     return sub->may_look ? earlier(next_us, sub->look_due_us) : next_us;
 }
 
-bool wr_subscription_cancel(struct wr_subscription *sub, int64_t now_us)
+void wr_subscription_extend(struct wr_subscription *sub, size_t source_count, int64_t now_us)
 {
-    sub->has_ended = true;
+    sub->options.source_count = source_count;
+    atomic_store(&sub->is_complete, false);
+    atomic_store(&sub->wants_prepare, true);
+    sub->prepare_due_us = now_us; /* or they would be looked for before they are declared */
+}
+
+static void cancel_all(struct wr_subscription *sub, int64_t now_us)
+{
     atomic_store(&sub->is_complete, false);
     for (size_t i = 0; i < sub->options.source_count && sub->connection.broker; i++) {
         struct wr_source *source = &sub->options.sources[i];
@@ -453,6 +466,26 @@ bool wr_subscription_cancel(struct wr_subscription *sub, int64_t now_us)
             source->state = WR_SOURCE_IDLE;
         }
     }
+}
+
+void wr_subscription_rest(struct wr_subscription *sub, int64_t now_us)
+{
+    sub->is_resting = true;
+    cancel_all(sub, now_us);
+}
+
+void wr_subscription_wake(struct wr_subscription *sub)
+{
+    sub->is_resting = false;
+    for (size_t i = 0; i < sub->options.source_count; i++) {
+        sub->options.sources[i].next_try_us = 0;
+    }
+}
+
+bool wr_subscription_cancel(struct wr_subscription *sub, int64_t now_us)
+{
+    sub->has_ended = true;
+    cancel_all(sub, now_us);
     return sub->connection.broker != NULL;
 }
 

@@ -35,8 +35,9 @@ struct wr_subscription {
     int64_t prepare_due_us; /* not before */
     size_t next_look;       /* at which source */
     int64_t look_due_us;
-    bool may_look;  /* the broker lets us ask for depths */
-    bool has_ended; /* its consumers were cancelled: nothing is brought back any more */
+    bool may_look;   /* the broker lets us ask for depths */
+    bool is_resting; /* its consumers were cancelled until it is woken */
+    bool has_ended;  /* its consumers were cancelled: nothing is brought back any more */
 };
 
 /** On a connection that is open and prepared (taken), or NULL: it opens one when it first can. */
@@ -69,6 +70,16 @@ bool wr_subscription_resize(struct wr_subscription *sub, struct wr_source *sourc
 
 /** The source of a channel, NULL when it isn't one of ours. */
 struct wr_source *wr_subscription_source(const struct wr_subscription *sub, uint16_t channel);
+
+/** Sources were added behind those it has: the topology is prepared, and then they are consumed. */
+void wr_subscription_extend(struct wr_subscription *sub, size_t source_count, int64_t now_us);
+
+/** Ends all consumers for now; what they have been sent can still be settled, and a connection that is
+ * lost comes back. */
+void wr_subscription_rest(struct wr_subscription *sub, int64_t now_us);
+
+/** Consumes again. */
+void wr_subscription_wake(struct wr_subscription *sub);
 
 /** Ends all consumers for good; what they have been sent can still be settled. False: lost on the
  * way. */

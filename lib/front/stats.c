@@ -45,7 +45,8 @@ static void read_parts(const warren *w, warren_stats_data *out)
     out->overruns = pool.overruns;
     out->lane_waits = pool.lane_waits;
     out->draining = atomic_load(wr_pool_drains(w->pool));
-    out->ready = wr_consumer_is_ready(w->consumer);
+    out->quiet = wr_consumer_is_quiet(w->consumer);
+    out->ready = wr_consumer_is_ready(w->consumer) && !out->quiet;
     struct wr_publisher_state publisher = wr_publisher_state(w->publisher);
     out->forward_retries = publisher.repeats;
     out->publish_connections = publisher.connections;
@@ -65,6 +66,7 @@ void wr_worker_hide(warren *w)
         w->last = (warren_stats_data){ .size = sizeof w->last };
         read_parts(w, &w->last);
         w->last.ready = false;
+        w->last.quiet = false;
         w->has_parts = false;
     }
 }
@@ -114,7 +116,9 @@ void warren_stats(const warren *w, warren_stats_data *out)
                                 .channel_losses = wr_counted(&counters->channel_losses),
                                 .silences = wr_counted(&counters->silences),
                                 .late = wr_counted(&counters->late),
-                                .in_flight = (uint32_t)wr_counted(&counters->in_flight) };
+                                .in_flight = (uint32_t)wr_counted(&counters->in_flight),
+                                .config_reload_ok = atomic_load(&w->is_as_configured),
+                                .config_reloaded_ms = atomic_load(&w->configured_ms) };
     look_at_parts(w, &stats);
     size_t size = out->size < sizeof stats ? out->size : sizeof stats;
     stats.size = size;

@@ -19,8 +19,16 @@
 
 enum wr_worker_state { WR_WORKER_NEW, WR_WORKER_RUNNING, WR_WORKER_STOPPED };
 
-struct warren {
+/* What a change has replaced: somebody may still read it. */
+struct wr_generation {
+    struct wr_generation *earlier;
     struct wr_settings *settings;
+    struct wr_topology *topology; /* NULL: it stays */
+    struct wr_live live;          /* what came instead */
+};
+
+struct warren {
+    _Atomic(struct wr_settings *) settings; /* the newest */
     enum wr_worker_state state;
     const struct wr_clock *clock; /* NULL: the machine's */
     bool is_stepped;              /* no threads: front/testing.c steps the parts */
@@ -35,7 +43,8 @@ struct warren {
     struct wr_plugin *plugins;
     size_t plugin_count;
     struct wr_roster roster;
-    struct wr_topology *topology;
+    _Atomic(struct wr_topology *) topology; /* the newest */
+    bool trusts_x_death;                    /* the server does, so the topology is for that */
     struct wr_counters counters;
     struct wr_charge *charge; /* NULL: none wanted, or none possible */
     struct wr_watch consumer_watch;
@@ -49,6 +58,11 @@ struct warren {
     struct wr_http *http; /* NULL: none wanted, or not started */
     struct wr_pages pages;
     atomic_bool has_started;
+    /* Changes while it runs: front/live.c, front/reload.c. */
+    pthread_mutex_t live_lock;         /* one at a time; above the pool's lock */
+    struct wr_generation *generations; /* under it */
+    atomic_bool is_as_configured;      /* the files' last state is in effect */
+    _Atomic int64_t configured_ms;     /* since when: wall clock */
     /* Under the lock: warren_stats may be called by any thread while another starts or stops. */
     pthread_mutex_t look_lock;
     bool has_parts;         /* pool, consumer and publisher may be looked at */
@@ -58,6 +72,19 @@ struct warren {
 /** Starts; `signals` (may be NULL) ends the wait for a broker: then STATE with an empty text. */
 struct wr_signals;
 warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warren_error *err);
+
+/**
+ * Puts newer settings into effect: a wr_settings_copy of the present ones, with other values of what
+ * is LIVE in the table, and with new queues behind the old ones that the roster accepts. Takes them,
+ * also on an error, when nothing has changed. Any thread, while the worker runs.
+ */
+warren_status wr_worker_adopt(warren *w, struct wr_settings *settings, warren_error *err);
+
+/** Frees what changes have replaced. */
+void wr_worker_forget(warren *w);
+
+/** Does what a signal asks for: reload, quiet, resume, dump. Others are ignored. */
+void wr_worker_heed(warren *w, int signal);
 
 /** From here on warren_stats looks at the parts. */
 void wr_worker_show(warren *w);

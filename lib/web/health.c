@@ -72,6 +72,7 @@ bool wr_health_write(struct wr_text *out, enum wr_health what, const struct wr_v
     if (what == WR_HEALTH_READY) {
         check(&checks, "consuming", view->stats.ready);
         check(&checks, "not_draining", !view->stats.draining);
+        check(&checks, "not_quiet", !view->stats.quiet);
     }
     wr_text_add_format(out, "{\"status\":\"%s\",\"checks\":{%s}}\n",
                        checks.all_well ? "ok" : "failed", wr_text_string(&text));

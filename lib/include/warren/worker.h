@@ -59,6 +59,11 @@ typedef struct warren_stats_data {
     bool blocked;      /**< the broker takes no publishes now (an alarm) */
     uint32_t prefetch; /**< jobs that the broker may hand over ahead now, all queues together */
     uint64_t prefetch_changes; /**< times an automatic prefetch was changed */
+    bool quiet;                /**< told to take no jobs (warren_pause, SIGTSTP) */
+    bool
+        config_reload_ok; /**< all that the files said at the last reload (or the start) is in effect */
+    int64_t
+        config_reloaded_ms; /**< when that was last so: ms since 1970, of a reload or the start */
 } warren_stats_data;
 
 /**
@@ -86,7 +91,8 @@ WARREN_API warren_status warren_load(warren *w, const char *path, warren_error *
 /**
  * Runs until SIGTERM or SIGINT, then drains: takes no more, lets running jobs end within
  * `drain_timeout`, gives the rest back. A second signal ends the process at once with 128 + its
- * number. OK: drained; jobs that were still running stay unacknowledged, and the broker gives them
+ * number. SIGHUP is warren_reload, SIGTSTP warren_pause, SIGCONT warren_resume, SIGUSR1 warren_dump.
+ * OK: drained; jobs that were still running stay unacknowledged, and the broker gives them
  * to another worker. Signals are blocked in this thread only. Meanwhile faults (SIGSEGV, SIGBUS,
  * SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS) are noted for the next worker (`state_dir`) and then go to
  * the handler that was there before, or end the process as ever. CONFIG: a listed type has no handler,
@@ -106,6 +112,22 @@ WARREN_API warren_status warren_stop(warren *w, int64_t timeout_ms, warren_error
 /** Stops if need be (at once) and frees, but for what a handler that still runs may use. NULL is
  * fine. */
 WARREN_API void warren_close(warren *w);
+
+/**
+ * Reads the configuration's files again and puts into effect what can be while the worker runs: limits,
+ * prefetch, timeouts, retry policies, the log's level, new queues whose types have handlers (`warren
+ * config explain` says it of each option). Each difference is a line of the log. OK: everything is as
+ * the files say. CONFIG: they have errors, each a line of the log, and nothing has changed. STATE: the
+ * text names what waits for a restart, the rest is in effect; or the worker doesn't run, or has no file.
+ */
+WARREN_API warren_status warren_reload(warren *w, warren_error *err);
+
+/** Quiet: no more jobs are taken from the broker, those that have not started go back to it, running
+ * ones end. Returns at once; the connections stay, and the worker isn't `ready`. STATE: it doesn't run. */
+WARREN_API warren_status warren_pause(warren *w, warren_error *err);
+
+/** Takes jobs again. */
+WARREN_API warren_status warren_resume(warren *w, warren_error *err);
 
 /** Counts of this worker. Any thread, at any time between start and close. */
 WARREN_API void warren_stats(const warren *w, warren_stats_data *out);
