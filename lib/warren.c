@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/signals.h"
+#include "base/stacks.h"
 #include "engine/dial.h"
 #include "engine/topologist.h"
 #include "front/worker.h"
@@ -456,6 +457,7 @@ warren_status warren_run(warren *w, warren_error *err)
         return rc;
     }
     warren_error failure = { .status = WARREN_OK };
+    bool shows_stacks = wr_stacks_install(); /* before the threads, which let its signal in */
     rc = wr_worker_start(w, &signals, &failure);
     if (rc == WARREN_STATE && !failure.status) {
         rc = WARREN_OK; /* a signal came before there was a broker */
@@ -467,6 +469,9 @@ warren_status warren_run(warren *w, warren_error *err)
             wr_worker_heed(w, number);
         }
         rc = drain(w, &signals, err);
+    }
+    if (shows_stacks) {
+        wr_stacks_uninstall();
     }
     wr_signals_close(&signals);
     return rc;

@@ -58,7 +58,7 @@ static size_t index_of(int number)
     return i;
 }
 
-static uint64_t address_of(const void *context)
+uint64_t wr_crash_address(const void *context)
 {
     const ucontext_t *registers = context;
 #if defined(__x86_64__)
@@ -97,7 +97,7 @@ static void take_note(int number, const siginfo_t *info, const void *context)
         atomic_load_explicit(&note->signal, memory_order_relaxed) != 0) {
         return;
     }
-    note->address = address_of(context);
+    note->address = wr_crash_address(context);
     atomic_store_explicit(&note->signal, number, memory_order_release);
     note_frames(note);
 }

@@ -44,6 +44,9 @@ void wr_crash_enter(struct wr_crash_note *note);
 /** No longer. Before the thread ends; fine without enter. */
 void wr_crash_leave(void);
 
+/** Where a signal has met its thread: `context` is the third argument of its handler. */
+uint64_t wr_crash_address(const void *context);
+
 /** "SIGSEGV", or "signal 77". Written into `out` (16 bytes are enough); returns it. */
 const char *wr_crash_signal_name(char *out, unsigned long size, int number);
 

@@ -76,8 +76,11 @@ bool wr_signal_ends(int number)
     return number == SIGTERM || number == SIGINT;
 }
 
+/* What nobody came to read would end the process once it is let in. */
 void wr_signals_close(struct wr_signals *signals)
 {
+    while (take(signals->ask_fd)) {
+    }
     (void)close(signals->end_fd);
     (void)close(signals->ask_fd);
     (void)pthread_sigmask(SIG_SETMASK, &signals->before, NULL);

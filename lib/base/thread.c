@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/stacks.h"
 
 static int create(struct wr_thread *thread, size_t stack_bytes, void *(*run)(void *), void *user)
 {
@@ -30,6 +31,7 @@ static int create(struct wr_thread *thread, size_t stack_bytes, void *(*run)(voi
     (void)sigdelset(&all, SIGABRT);
     (void)sigdelset(&all, SIGTRAP);
     (void)sigdelset(&all, SIGSYS);
+    wr_stacks_admit(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     if (!rc) {
         rc = pthread_create(&thread->id, &attributes, run, user);

@@ -26,6 +26,7 @@ struct wr_lane {
     warren_handler *handler;
     void *user;
     size_t number;          /* among all lanes of the worker, from 0 */
+    size_t queue_number;    /* of its queue among the configured ones, from 0 */
     _Atomic int64_t run_ns; /* what a run takes, about; 0: not known yet. Any thread may read it */
     struct wr_tally tally;
     /* Under the pool's lock. */

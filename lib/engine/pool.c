@@ -16,6 +16,8 @@
 #include "engine/pool.h"
 
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -36,10 +38,8 @@ struct worker {
     bool is_quick;        /* they should be done within WR_QUANTUM_NS */
     int64_t began_us;     /* with this hand */
     struct worker *outer; /* of a step inside a step's handler: the step around it */
-    /* Read by any thread. */
-    _Atomic(const struct wr_lane *) seat; /* whose job it runs; NULL: none */
-    _Atomic int64_t seated_us;            /* since when */
     struct wr_overtime overtime;
+    struct wr_desk desk; /* the job in hand, for others to see */
 };
 
 struct wr_pool {
@@ -184,11 +184,10 @@ static void run(struct wr_pool *pool, struct worker *worker, struct warren_job *
     job->slot = worker->slot;
     job->started_us = wr_clock_mono_us(pool->options.clock);
     job->deadline_us = timeout_ms ? job->started_us + timeout_ms * WR_US_PER_MS : 0;
+    wr_desk_begin(&worker->desk, job);
     if (timeout_ms) {
         wr_overtime_begin(&worker->overtime, job);
     }
-    atomic_store_explicit(&worker->seated_us, job->started_us, memory_order_relaxed);
-    atomic_store_explicit(&worker->seat, job->lane, memory_order_release);
     pool->options.run(pool->options.user, job);
     if (timeout_ms) {
         note_overrun(pool, worker);
@@ -206,7 +205,7 @@ static void run_hand(struct wr_pool *pool, struct worker *worker)
         run(pool, worker, job);
         runs++;
     }
-    atomic_store_explicit(&worker->seat, NULL, memory_order_relaxed);
+    wr_desk_end(&worker->desk);
     if (runs) {
         wr_lane_note_runs(worker->lane, wr_clock_mono_us(pool->options.clock) - from_us, runs);
     }
@@ -246,6 +245,7 @@ static void *work(void *user)
     struct wr_pool *pool = worker->pool;
     struct wr_lane *last = NULL; /* whose jobs this thread has just run */
     wr_crash_enter(wr_ledger_note(pool->options.ledger, worker->slot));
+    atomic_store(&worker->desk.tid, (int)syscall(SYS_gettid));
     (void)pthread_mutex_lock(&pool->lock);
     while (!atomic_load(&pool->stops)) {
         if (!take(pool, worker)) {
@@ -486,13 +486,22 @@ struct wr_pool_counts wr_pool_counts(struct wr_pool *pool)
                                     pool->lane_waits };
 }
 
-void wr_pool_look(const struct wr_pool *pool, wr_pool_seen *seen, void *user)
+void wr_pool_lane(struct wr_pool *pool, const struct wr_lane *lane, int *out_running,
+                  size_t *out_waiting)
 {
-    for (int i = 0; i < pool->worker_count; i++) {
-        const struct worker *worker = &pool->workers[i];
-        const struct wr_lane *lane = atomic_load_explicit(&worker->seat, memory_order_acquire);
-        if (lane) {
-            seen(user, lane, atomic_load_explicit(&worker->seated_us, memory_order_relaxed));
+    WR_SCOPED_LOCK(&pool->lock);
+    *out_running = lane->running;
+    *out_waiting = lane->waiting.length;
+}
+
+void wr_pool_jobs(struct wr_pool *pool, void (*visit)(void *user, const struct wr_desk_view *view),
+                  void *user)
+{
+    int count = pool->worker_count;
+    for (int i = 0; i < count; i++) {
+        struct wr_desk_view view;
+        if (wr_desk_look(&pool->workers[i].desk, &view)) {
+            visit(user, &view);
         }
     }
 }

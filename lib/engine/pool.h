@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "engine/desk.h"
 #include "engine/lane.h"
 #include "engine/live.h"
 #include "io/ledger.h"
@@ -77,11 +78,14 @@ const atomic_bool *wr_pool_drains(const struct wr_pool *pool);
 /** Any thread; waits for nobody. */
 struct wr_pool_counts wr_pool_counts(struct wr_pool *pool);
 
-/** Names each thread's running job: its lane, and since when it runs (monotonic). Any thread; waits for
- * nobody, so a job that ends meanwhile may be named with the time of the next. Without threads it sees
- * none. */
-typedef void wr_pool_seen(void *user, const struct wr_lane *lane, int64_t since_us);
-void wr_pool_look(const struct wr_pool *pool, wr_pool_seen *seen, void *user);
+/** What a lane has at this moment. */
+void wr_pool_lane(struct wr_pool *pool, const struct wr_lane *lane, int *out_running,
+                  size_t *out_waiting);
+
+/** Names each thread's running job. Any thread; waits for nobody, so one that has just ended may still be
+ * named. Without threads there are none. */
+void wr_pool_jobs(struct wr_pool *pool, void (*visit)(void *user, const struct wr_desk_view *view),
+                  void *user);
 
 /** Logs and counts, once each, the jobs that run past their deadline. Called about once a second by
  * one thread. */

@@ -216,6 +216,7 @@ static warren_status add_source(struct wr_roster *roster, const struct wr_settin
                                   .is_isolated = kind == ISOLATED,
                                   .is_leftover = kind == LEFTOVER,
                                   .is_absent = kind == LEFTOVER,
+                                  .queue_number = (size_t)(queue - settings->queues),
                                   .channel = (uint16_t)(index + 1),
                                   .rules = { settings, queue, wr_slice_of(exchange) },
                                   .lanes = roster->sorted + first,
@@ -268,6 +269,7 @@ static warren_status add_queues(struct wr_roster *roster, const struct wr_settin
         for (size_t j = 0; j < queue->job_count; j++) {
             roster->sorted[first + j] = &roster->lanes[first + j];
             fill_lane(roster, &roster->lanes[first + j], queue, &queue->jobs[j]);
+            roster->lanes[first + j].queue_number = i;
         }
         wr_source_sort(roster->sorted + first, queue->job_count);
         roster->lane_count = first + queue->job_count;

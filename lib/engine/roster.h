@@ -35,7 +35,7 @@ struct wr_roster {
     size_t sources_most;
     size_t queue_count; /* configured queues that have their lanes and sources */
     char jobs_exchange[256];
-    int threads;
+    _Atomic int threads;
     int threads_most; /* that can be started later on */
     int shared_limit; /* how many jobs of types that aren't isolated may run at once */
 };

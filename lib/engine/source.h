@@ -40,6 +40,7 @@ struct wr_source {
     bool is_isolated; /* of one type, which has threads of its own */
     bool is_leftover; /* an earlier configuration's queue, which may be deleted once it is empty */
     bool is_absent;   /* such a one that the broker lacks: not taken from */
+    size_t queue_number; /* of the configured queue, from 0 */
     uint16_t channel;
     struct wr_prefetch prefetch;
     unsigned resizes; /* each has a consumer tag of its own: see wr_source_resize */

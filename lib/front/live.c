@@ -115,6 +115,9 @@ void wr_worker_heed(warren *w, int signal)
     case SIGCONT:
         (void)warren_resume(w, NULL);
         return;
+    case SIGUSR1:
+        warren_dump(w);
+        return;
     default:
         return;
     }

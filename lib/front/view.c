@@ -7,19 +7,14 @@
 #define OTHER "(other)"
 
 /* How many types have a row of their own. Lanes have the order of the settings. */
-static size_t count_shown(const warren *w)
+static size_t count_shown(const struct wr_settings *settings)
 {
-    size_t most = (size_t)w->settings->http_types;
+    size_t most = (size_t)settings->http_types;
     size_t count = 0;
-    for (size_t i = 0; i < w->settings->queue_count; i++) {
-        count += w->settings->queues[i].job_count;
+    for (size_t i = 0; i < settings->queue_count; i++) {
+        count += settings->queues[i].job_count;
     }
     return count < most ? count : most;
-}
-
-static size_t queue_number(const warren *w, const struct wr_queue_settings *queue)
-{
-    return (size_t)(queue - w->settings->queues);
 }
 
 /* The rows of types come first, then those of the others, one a queue. */
@@ -28,20 +23,23 @@ static struct wr_view_type *others_of(struct wr_view *view, size_t queue)
     return &view->types[view->type_count - view->queue_count + queue];
 }
 
-static struct wr_view_type *row_of(const warren *w, struct wr_view *view,
-                                   const struct wr_lane *lane)
+/* NULL: its queue has come since the rows were made. */
+static struct wr_view_type *row_of(struct wr_view *view, const struct wr_lane *lane)
 {
+    if (lane->queue_number >= view->queue_count) {
+        return NULL;
+    }
     return lane->number < view->type_count - view->queue_count
                ? &view->types[lane->number]
-               : others_of(view, queue_number(w, lane->queue));
+               : others_of(view, lane->queue_number);
 }
 
 /* --- rows --- */
 
-static void make_rows(const warren *w, struct wr_view *view)
+static void make_rows(const struct wr_settings *settings, struct wr_view *view)
 {
-    size_t queues = w->settings->queue_count;
-    size_t types = count_shown(w) + queues;
+    size_t queues = settings->queue_count;
+    size_t types = count_shown(settings) + queues;
     view->queues = calloc(queues + 1, sizeof *view->queues);
     view->types = calloc(types + 1, sizeof *view->types);
     bool is_whole = view->queues && view->types;
@@ -50,13 +48,14 @@ static void make_rows(const warren *w, struct wr_view *view)
 }
 
 /* Every row is there from the first look on, at zero, also without a broker. */
-static void name_rows(const warren *w, struct wr_view *view)
+static void name_rows(const struct wr_settings *settings, struct wr_view *view)
 {
     size_t number = 0;
     for (size_t i = 0; i < view->queue_count; i++) {
-        const struct wr_queue_settings *queue = &w->settings->queues[i];
+        const struct wr_queue_settings *queue = &settings->queues[i];
         struct wr_view_type *others = others_of(view, i);
         view->queues[i].queue = queue->name;
+        view->queues[i].has_types = queue->job_count > 0;
         others->queue = queue->name;
         others->type = OTHER;
         for (size_t k = 0; k < queue->job_count; k++, number++) {
@@ -89,29 +88,33 @@ static void fill_types(const warren *w, struct wr_view *view)
 {
     for (size_t i = 0; i < w->roster.lane_count; i++) {
         const struct wr_lane *lane = &w->roster.lanes[i];
-        add_tally(row_of(w, view, lane), &lane->tally);
+        struct wr_view_type *row = row_of(view, lane);
+        if (row) {
+            add_tally(row, &lane->tally);
+        }
     }
 }
 
 struct seats {
-    const warren *w;
     struct wr_view *view;
     int64_t wall_ahead_us;
 };
 
-static void note_seat(void *user, const struct wr_lane *lane, int64_t since_us)
+static void note_seat(void *user, const struct wr_desk_view *desk)
 {
     struct seats *seats = user;
     struct wr_view *view = seats->view;
+    const struct wr_lane *lane = desk->lane;
+    int64_t since_us = desk->started_us;
     int64_t most_ms = lane->settings->hard_timeout_ms;
     if (most_ms && view->now_us - since_us > most_ms * WR_US_PER_MS) {
         view->stuck++;
         view->stuck_type = lane->settings->type;
     }
-    if (!view->type_count) {
+    struct wr_view_type *row = row_of(view, lane);
+    if (!row) {
         return;
     }
-    struct wr_view_type *row = row_of(seats->w, view, lane);
     int64_t since_ms = (seats->wall_ahead_us + since_us) / WR_US_PER_MS;
     row->running++;
     row->oldest_ms = !row->oldest_ms || since_ms < row->oldest_ms ? since_ms : row->oldest_ms;
@@ -139,13 +142,15 @@ static void add_source(struct wr_view_queue *row, const struct wr_source *source
 static void fill_queues(const warren *w, struct wr_view *view)
 {
     for (size_t i = 0; i < view->queue_count; i++) {
-        view->queues[i].is_consumed = w->settings->queues[i].job_count > 0;
+        view->queues[i].is_consumed = view->queues[i].has_types;
     }
     for (size_t i = 0; i < w->roster.source_count; i++) {
         const struct wr_source *source = &w->roster.sources[i];
-        size_t number = queue_number(w, source->rules.queue);
-        add_source(&view->queues[number], source);
-        add_tally(others_of(view, number), &source->strangers);
+        size_t number = source->queue_number;
+        if (number < view->queue_count) {
+            add_source(&view->queues[number], source);
+            add_tally(others_of(view, number), &source->strangers);
+        }
     }
 }
 
@@ -160,12 +165,12 @@ static void fill_publisher(const warren *w, struct wr_view *view)
 
 static void fill_parts(const warren *w, struct wr_view *view)
 {
-    struct seats seats = { w, view, wr_clock_wall_ms(NULL) * WR_US_PER_MS - view->now_us };
+    struct seats seats = { view, wr_clock_wall_ms(NULL) * WR_US_PER_MS - view->now_us };
     if (view->type_count) {
         fill_queues(w, view);
         fill_types(w, view);
     }
-    wr_pool_look(w->pool, note_seat, &seats);
+    wr_pool_jobs(w->pool, note_seat, &seats);
     view->threads = (uint64_t)w->roster.threads;
     fill_publisher(w, view);
 }
@@ -180,7 +185,8 @@ void wr_view_look(void *user, struct wr_view *out)
                              .loops = { { "consumer", wr_watch_begun_us(&w->consumer_watch) },
                                         { "publisher", wr_watch_begun_us(&w->publisher_watch) } } };
     warren_stats(w, &out->stats);
-    make_rows(w, out);
-    name_rows(w, out);
+    const struct wr_settings *settings = w->settings; /* all rows of one and the same */
+    make_rows(settings, out);
+    name_rows(settings, out);
     wr_worker_with_parts(w, fill_parts, out);
 }

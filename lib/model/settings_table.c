@@ -154,7 +154,7 @@ static const struct wr_option options[] = {
     { "http.types", WR_OPTION_INT, "200", "0", "10000", NULL,
       "How many job types have metrics of their own, in the order of the configuration; the others "
       "are counted together, as \"(other)\".",
-      false, IN_SETTINGS(http_types) },
+      false, LIVE_IN_SETTINGS(http_types) },
     { "http.timeout", WR_OPTION_DURATION, "5s", "1s", "5m", NULL,
       "How long a connection may be silent. A whole request may take twice as long.", false,
       IN_SETTINGS(http_timeout_ms) },
@@ -232,7 +232,7 @@ static const struct wr_option options[] = {
     { "queue.jobs.hard_timeout", WR_OPTION_DURATION, "none", "0s", "388d", "none",
       "When a job runs longer than this, its thread counts as stuck and /livez fails, so that who "
       "watches the process restarts it.",
-      false, IN_JOB(hard_timeout_ms) },
+      false, LIVE_IN_JOB(hard_timeout_ms) },
     { "queue.jobs.isolate", WR_OPTION_BOOL, "false", NULL, NULL, NULL,
       "true: jobs of this type wait in a queue of their own, <queue>.<type>, and never behind "
       "others.",

@@ -26,6 +26,7 @@ struct wr_view_queue {
     uint64_t deliveries[2]; /* first ones, and repeated ones */
     uint64_t in_flight;
     uint64_t prefetch;
+    bool has_types;
     bool is_consumed;
     uint64_t dead[WR_REASONS];
 };

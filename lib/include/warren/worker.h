@@ -129,6 +129,14 @@ WARREN_API warren_status warren_pause(warren *w, warren_error *err);
 /** Takes jobs again. */
 WARREN_API warren_status warren_resume(warren *w, warren_error *err);
 
+/**
+ * Tells the log, at whatever level, what the worker is at: itself, its queues, its types, each job that
+ * runs (id, for how long, on which thread); and inside warren_run the stacks of all threads, as
+ * addresses in their files, with the names of functions that are exported. To look at a stack, a
+ * thread is interrupted by a real-time signal: a call it waits in may return early (EINTR).
+ */
+WARREN_API void warren_dump(warren *w);
+
 /** Counts of this worker. Any thread, at any time between start and close. */
 WARREN_API void warren_stats(const warren *w, warren_stats_data *out);
 
