@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// DESIGN: `warren config`: what is wrong in the files, what is in effect, what an option means, and
-// files to start from. Problems are data here, so `check` prints them on standard output.
+// DESIGN: `warren config`: what is wrong in the files, what is in effect, what a reload would change,
+// what an option means, and files to start from. Problems are data here, so `check` prints them on standard output.
 #include "warren/config.h"
 
 #include <errno.h>
@@ -73,6 +73,79 @@ int cmd_config_show(const struct args *args)
     free(text);
     return EXIT_DONE;
 }
+
+/* --- diff --- */
+
+static const struct column difference_columns[] = {
+    { "OPTION", "option", CELL_TEXT }, { "QUEUE", "queue", CELL_TEXT },
+    { "TYPE", "type", CELL_TEXT },     { "FROM", "from", CELL_TEXT },
+    { "TO", "to", CELL_TEXT },         { "LIVE", "live", CELL_BOOL },
+};
+
+enum { DIFFERENCE_COLUMNS = sizeof difference_columns / sizeof difference_columns[0] };
+
+struct comparison {
+    struct output output;
+    size_t waiting; /* for a restart */
+};
+
+static void show_difference(void *user, const warren_config_difference *difference)
+{
+    struct comparison *comparison = user;
+    comparison->waiting += difference->live ? 0 : 1;
+    output_row(&comparison->output,
+               (struct cell[DIFFERENCE_COLUMNS]){ { .text = difference->option },
+                                                  { .text = difference->queue },
+                                                  { .text = difference->type },
+                                                  { .text = difference->from },
+                                                  { .text = difference->to },
+                                                  { .number = difference->live } });
+}
+
+static int compare(const warren_config *from, const warren_config *to, enum output_format format)
+{
+    struct comparison comparison = { .waiting = 0 };
+    warren_error err;
+    output_begin(&comparison.output, format, difference_columns, DIFFERENCE_COLUMNS);
+    warren_status rc = warren_config_diff(from, to, show_difference, &comparison, &err);
+    int code = output_end(&comparison.output);
+    if (!rc && comparison.waiting) {
+        say("%zu of them wait%s for a restart", comparison.waiting,
+            comparison.waiting == 1 ? "s" : "");
+    }
+    return rc ? say_failure(&err) : code;
+}
+
+/* A folder stands for its warren.cfg. False: the name is too long. */
+static bool name_file(char *out, size_t size, const char *operand)
+{
+    struct stat facts;
+    bool is_folder = !stat(operand, &facts) && S_ISDIR(facts.st_mode);
+    return snprintf(out, size, "%s%s", operand, is_folder ? "/warren.cfg" : "") < (int)size;
+}
+
+int cmd_config_diff(const struct args *args)
+{
+    char path[4096];
+    warren_config *from = NULL;
+    warren_config *to = NULL;
+    warren_error err;
+    enum output_format format;
+    if (!output_format_of(args, &format)) {
+        return EXIT_USAGE;
+    }
+    if (!name_file(path, sizeof path, args_operand(args, 0))) {
+        return say_usage("the file's name is too long");
+    }
+    warren_status rc = warren_config_open(&from, args_config(args), &err);
+    rc = rc ? rc : warren_config_open(&to, path, &err);
+    int code = rc ? say_failure(&err) : compare(from, to, format);
+    warren_config_close(from);
+    warren_config_close(to);
+    return code;
+}
+
+/* --- explain --- */
 
 int cmd_config_explain(const struct args *args)
 {

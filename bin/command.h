@@ -55,6 +55,7 @@ const struct option_row *command_option(const struct command *command, size_t *c
 int cmd_run(const struct args *args);
 int cmd_config_check(const struct args *args);
 int cmd_config_show(const struct args *args);
+int cmd_config_diff(const struct args *args);
 int cmd_config_explain(const struct args *args);
 int cmd_config_init(const struct args *args);
 int cmd_topology_plan(const struct args *args);

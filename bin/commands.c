@@ -95,7 +95,8 @@ const struct command commands[] = {
       OPTIONS(run_options, common),
       "Handlers come from the configuration's plugins and from --plugin. The first signal drains:\n"
       "no more jobs are taken, running ones may end within drain_timeout. A second one ends at\n"
-      "once with 128 + its number. Log lines go to standard error.\n"
+      "once with 128 + its number. SIGHUP reads the configuration again, SIGTSTP makes the worker\n"
+      "quiet and SIGCONT ends that, SIGUSR1 shows what it is at. Log lines go to standard error.\n"
       "--probe asks the worker that runs with this configuration, at its http.listen, and prints\n"
       "what it answers: for health checks where there is no curl.",
       "warren run\nwarren run --config config/warren.cfg --plugin ./hello.so\n"
@@ -106,6 +107,13 @@ const struct command commands[] = {
     { "config", "show", "", 0, 0, "Show the configuration as it takes effect, without secrets.",
       OPTIONS(output, common), NULL, "warren config show\nwarren config show -o json",
       cmd_config_show },
+    { "config", "diff", "FILE|FOLDER", 1, 1,
+      "Show what a reload would change if the files said what those say.", OPTIONS(output, common),
+      "What is live takes effect in running workers at a SIGHUP; the rest waits for a restart.\n"
+      "FOLDER is one with a warren.cfg in it.",
+      "warren config diff --config /etc/warren/warren.cfg ./config\n"
+      "warren config diff next.cfg -o jsonl",
+      cmd_config_diff },
     { "config", "explain", "[OPTION]", 0, 1,
       "Explain an option, or all of them: type, default, limits.", OPTIONS(only_help), NULL,
       "warren config explain broker.heartbeat\nwarren config explain queue", cmd_config_explain },

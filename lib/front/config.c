@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "model/settings_diff.h"
 
 static bool make_lines(warren_config *config)
 {
@@ -107,6 +108,29 @@ warren_status warren_config_write(const warren_config *config, bool as_json, cha
     }
     wr_settings_write(config->settings, as_json, &text);
     return hand_over(&text, out, err);
+}
+
+warren_status warren_config_diff(const warren_config *from, const warren_config *to,
+                                 warren_config_difference_visitor *visit, void *user,
+                                 warren_error *err)
+{
+    const warren_config *broken = !from->settings ? from : !to->settings ? to : NULL;
+    struct wr_differences list;
+    if (broken) {
+        return wr_fail(err, broken->error.status, "%s", broken->error.text);
+    }
+    wr_settings_diff(from->settings, to->settings, &list);
+    for (size_t i = 0; i < list.length && !list.failed; i++) {
+        const struct wr_difference *item = &list.items[i];
+        warren_config_difference difference = { item->option->path, item->queue, item->type,
+                                                item->from,         item->to,    item->is_live };
+        if (!item->is_implied) {
+            visit(user, &difference);
+        }
+    }
+    warren_status rc = list.failed ? wr_no_memory(err) : WARREN_OK;
+    wr_differences_done(&list);
+    return rc;
 }
 
 warren_status warren_config_explain(const char *path, char **out, warren_error *err)

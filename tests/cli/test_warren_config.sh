@@ -44,6 +44,20 @@ assert_contains "$out" "alice:***@localhost" "WARREN_CONFIG goes before the curr
 run "$WARREN" config check --config nowhere.cfg
 assert_status 7 "a named file that is missing is an error"
 
+run "$WARREN" config diff --config config/warren.cfg config
+assert_status 0 "a configuration can be compared"
+assert_lacks "$out" "queue" "with itself nothing differs"
+cp -r config next
+sed -i 's/^drain_timeout = .*/drain_timeout = "9s";/; s/^namespace = .*/namespace = "other";/' next/warren.cfg
+run "$WARREN" config diff --config config/warren.cfg next -o jsonl
+assert_contains "$out" '"option":"drain_timeout"' "what differs is named"
+assert_contains "$out" '"from":"25s","to":"9s","live":true' "with both values, and that it is live"
+assert_contains "$out" '"from":"warren","to":"other","live":false' "or that it isn't"
+assert_contains "$err" "1 of them waits for a restart" "which is said"
+echo 'threads = "many";' >>next/warren.cfg
+run "$WARREN" config diff --config config/warren.cfg next/warren.cfg
+assert_status 7 "a broken one can't be compared"
+
 run "$WARREN" config explain broker.heartbeat
 assert_contains "$out" 'default: "15s"' "config explain tells the default"
 run "$WARREN" config explain broker.heartbeet

@@ -64,6 +64,30 @@ WARREN_API const char *warren_config_queue_name(const warren_config *config, siz
 WARREN_API warren_status warren_config_write(const warren_config *config, bool as_json, char **out,
                                              warren_error *err);
 
+/** One thing that two configurations say differently. Borrowed, for the call. */
+typedef struct warren_config_difference {
+    const char
+        *option; /**< "queue.jobs.concurrency"; "queue.name": a whole queue; "queue.jobs.type" */
+    const char *queue; /**< NULL: an option of warren.cfg */
+    const char *type;  /**< NULL: an option of the queue */
+    const char *from;  /**< as it is written in a file, secrets as "***"; NULL: it is new */
+    const char *to;    /**< NULL: it is gone */
+    bool
+        live; /**< a running worker takes it at a reload; a new queue only if its types have handlers */
+} warren_config_difference;
+
+typedef void warren_config_difference_visitor(void *user,
+                                              const warren_config_difference *difference);
+
+/**
+ * Calls `visit` for each thing that a worker running with `from` would find different if it was told
+ * to reload and its files said what `to` says. CONFIG: one of them has errors. NO_MEMORY: nothing was
+ * visited.
+ */
+WARREN_API warren_status warren_config_diff(const warren_config *from, const warren_config *to,
+                                            warren_config_difference_visitor *visit, void *user,
+                                            warren_error *err);
+
 /**
  * Explains an option ("broker.heartbeat") or all of a group ("broker"; NULL or "": all there are):
  * what it does, what it takes, its default. A path may have indices, as in a problem's line. `*out`
