@@ -28,6 +28,7 @@
 #include "base/crash.h"
 
 enum { OWN_FRAMES = 8, ANSWER_NS = 200000000, NS_PER_S = 1000000000, LATE_TURNS = 5 };
+enum { BLOCKED_LOOKS = 5 };
 enum { FIRST_TRIED = 8 }; /* from SIGRTMIN on: those before are the ones that others take first */
 
 enum state { FREE, ASKED, WRITING, DONE };
@@ -195,14 +196,33 @@ static void ask(struct wr_stack *stack, int signal)
     atomic_store(&question.state, FREE);
 }
 
+/* Many block signals for a moment: one that starts a thread, or is still in our handler. False: the
+ * thread is gone. */
+static bool look_whether_it_blocks(struct wr_stack *stack, int signal, bool *out_blocks)
+{
+    const struct timespec pause = { .tv_nsec = 2000000 };
+    uint64_t blocked = 0;
+    for (int i = 0; i < BLOCKED_LOOKS; i++) {
+        if (!read_status(stack, &blocked)) {
+            return false;
+        }
+        *out_blocks = blocked >> (signal - 1) & 1;
+        if (!*out_blocks) {
+            break;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 static void visit_one(int tid, int signal, wr_stack_visit *visit, void *user)
 {
     struct wr_stack stack = { .tid = tid };
-    uint64_t blocked = 0;
-    if (!read_status(&stack, &blocked)) {
+    bool blocks = false;
+    if (!look_whether_it_blocks(&stack, signal, &blocks)) {
         return;
     }
-    if (blocked >> (signal - 1) & 1) {
+    if (blocks) {
         stack.problem = "it blocks the signal";
     } else if (atomic_load(&question.state) != FREE) {
         stack.problem = "an earlier one hangs";

@@ -114,6 +114,23 @@ static void it_is_looked_at_seldom(void)
     CU_ASSERT(wr_prefetch_is_due(&prefetch, now_us + 500000));
 }
 
+static void another_limit_or_number_fits_it_anew_and_what_was_learned_stays(void)
+{
+    begin(0, 4, 1);
+    uint16_t learned = after(MS, 300, 4);
+    CU_ASSERT(learned > 20);
+    CU_ASSERT_EQUAL(wr_prefetch_refit(&prefetch, 0, 4, 1), learned); /* nothing is new */
+    CU_ASSERT_EQUAL(wr_prefetch_refit(&prefetch, 0, 200, 1), 200); /* or threads would have none */
+    CU_ASSERT_EQUAL(prefetch.run_ns, MS);
+    CU_ASSERT_EQUAL(wr_prefetch_refit(&prefetch, 0, 2, 1), learned); /* the next look sees to it */
+    CU_ASSERT_EQUAL(wr_prefetch_refit(&prefetch, 7, 2, 1), 7);
+    prefetch.now = 7;
+    CU_ASSERT_EQUAL(wr_prefetch_refit(&prefetch, 7, 2, 1), 7);
+    CU_ASSERT_FALSE(prefetch.is_auto);
+    CU_ASSERT_EQUAL(wr_prefetch_refit(&prefetch, 0, 2, 1), 2);
+    CU_ASSERT(prefetch.is_auto);
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -126,6 +143,7 @@ int main(void)
     CU_ADD_TEST(suite, threads_that_others_hold_count_less);
     CU_ADD_TEST(suite, what_is_about_right_is_left_alone);
     CU_ADD_TEST(suite, it_is_looked_at_seldom);
+    CU_ADD_TEST(suite, another_limit_or_number_fits_it_anew_and_what_was_learned_stays);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
     CU_cleanup_registry();

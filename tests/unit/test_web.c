@@ -96,6 +96,15 @@ static void in_a_drain_it_is_not_ready(void)
     CU_ASSERT_FALSE(says(WR_HEALTH_READY, &view, "\"not_draining\":{\"ok\":false}"));
 }
 
+static void when_it_is_quiet_it_is_not_ready(void)
+{
+    struct wr_view view = well();
+    view.stats.quiet = true;
+    CU_ASSERT(says(WR_HEALTH_LIVE, &view, "consumer"));
+    CU_ASSERT_FALSE(says(WR_HEALTH_READY, &view, "\"not_quiet\":{\"ok\":false}"));
+    CU_ASSERT(says(WR_HEALTH_STARTED, &view, "started"));
+}
+
 static void before_the_start_it_is_alive_only(void)
 {
     struct wr_view view = { .now_us = NOW_US, .loops = { { "consumer", 0 }, { "publisher", 0 } } };
@@ -261,6 +270,7 @@ int main(void)
     CU_ADD_TEST(suite, a_worker_that_takes_jobs_is_well);
     CU_ADD_TEST(suite, without_a_broker_it_is_alive_and_not_ready);
     CU_ADD_TEST(suite, in_a_drain_it_is_not_ready);
+    CU_ADD_TEST(suite, when_it_is_quiet_it_is_not_ready);
     CU_ADD_TEST(suite, before_the_start_it_is_alive_only);
     CU_ADD_TEST(suite, a_thread_that_does_not_come_round_is_not_alive);
     CU_ADD_TEST(suite, a_job_past_its_hard_limit_is_named);
