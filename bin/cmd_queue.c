@@ -8,6 +8,8 @@
 #include "command.h"
 #include "output.h"
 #include "say.h"
+#include "warren/control.h"
+#include "who.h"
 
 static const struct column columns[] = {
     { "NAME", "name", CELL_TEXT },           { "KIND", "kind", CELL_TEXT },
@@ -80,6 +82,32 @@ int cmd_queue_list(const struct args *args)
 int cmd_queue_show(const struct args *args)
 {
     return list(args, args_operand(args, 0));
+}
+
+/* --- pause --- */
+
+static int pause_queue(const struct args *args, bool is_paused)
+{
+    warren_admin *admin = NULL;
+    warren_error err;
+    if (warren_admin_open(&admin, args_config(args), &err)) {
+        return say_failure(&err);
+    }
+    const char *type = args_value(args, "type");
+    warren_status rc = warren_control_pause(admin, args_operand(args, 0), type, is_paused,
+                                            who_am_i(), args_value(args, "why"), &err);
+    warren_admin_close(admin);
+    return rc ? say_failure(&err) : EXIT_DONE;
+}
+
+int cmd_queue_pause(const struct args *args)
+{
+    return pause_queue(args, true);
+}
+
+int cmd_queue_resume(const struct args *args)
+{
+    return pause_queue(args, false);
 }
 
 /* --- purge --- */

@@ -81,6 +81,35 @@ static const struct option_row bench_options[] = {
     END
 };
 
+static const struct option_row pause_options[] = {
+    { "type", 0, "TYPE", "only this job type of the queue" },
+    { "why", 0, "TEXT", "the reason, for the workers' logs and `warren queue list`" },
+    END
+};
+
+static const struct option_row wait_options[] = {
+    { "wait", 0, "MS", "how long to wait for answers; default: 1000" }, END
+};
+
+static const struct option_row order_options[] = {
+    { "all", 'a', NULL, "all workers of this namespace" },
+    { "why", 0, "TEXT", "the reason, for their logs" },
+    END
+};
+
+static const struct option_row only_yes[] = {
+    { "yes", 'y', NULL, "do it without asking; needed where nobody can be asked" }, END
+};
+
+static const struct option_row set_options[] = {
+    { "queue", 0, "QUEUE", "whose option" },
+    { "type", 0, "TYPE", "whose --concurrency" },
+    { "concurrency", 0, "N", "how many jobs of the type may run at once" },
+    { "prefetch", 0, "N", "jobs of the queue to take ahead, or auto" },
+    { "log-level", 0, "LEVEL", "error, warn, info or debug" },
+    END
+};
+
 static const struct option_row force[] = { { "force", 0, NULL, "overwrite files that are there" },
                                            END };
 
@@ -148,6 +177,42 @@ const struct command commands[] = {
       OPTIONS(with_care, output, common), NULL,
       "warren queue purge emails --dry-run\nwarren queue purge emails.dead --yes",
       cmd_queue_purge },
+    { "queue", "pause", "QUEUE", 1, 1, "Have no worker take jobs of a queue, or of one type of it.",
+      OPTIONS(pause_options, common),
+      "Holds on all workers, also on those that start later, until it is taken back. Running jobs\n"
+      "end. Jobs of a paused type whose queue goes on wait in the delay ladder.",
+      "warren queue pause emails --why \"the mail server is down\"\n"
+      "warren queue pause emails --type email.digest",
+      cmd_queue_pause },
+    { "queue", "resume", "QUEUE", 1, 1, "Take a pause back.", OPTIONS(pause_options, common), NULL,
+      "warren queue resume emails", cmd_queue_resume },
+    { "worker", "list", "", 0, 0, "List the workers that are there.",
+      OPTIONS(wait_options, output, common),
+      "Asks them through the control plane (control.enabled) and shows who answers.",
+      "warren worker list\nwarren worker list -o json", cmd_worker_list },
+    { "worker", "show", "WORKER", 1, 1, "Show what a worker does, by job type.",
+      OPTIONS(output, common), NULL, "warren worker show pod-7-1", cmd_worker_show },
+    { "worker", "quiet", "[WORKER]", 0, 1, "Have a worker take no more jobs, and stay there.",
+      OPTIONS(order_options, output, common), "What has not started goes to other workers.",
+      "warren worker quiet pod-7-1 --why \"looking at it\"", cmd_worker_quiet },
+    { "worker", "resume", "[WORKER]", 0, 1, "Have a quiet worker take jobs again.",
+      OPTIONS(order_options, output, common), NULL, "warren worker resume --all",
+      cmd_worker_resume },
+    { "worker", "drain", "[WORKER]", 0, 1, "Have a worker end as at SIGTERM.",
+      OPTIONS(order_options, only_yes, output, common),
+      "Running jobs may end within drain_timeout.", "warren worker drain pod-7-1 --yes",
+      cmd_worker_drain },
+    { "worker", "reload", "[WORKER]", 0, 1, "Have a worker read its configuration again.",
+      OPTIONS(order_options, output, common), NULL, "warren worker reload --all",
+      cmd_worker_reload },
+    { "worker", "dump", "[WORKER]", 0, 1, "Have a worker write state and stacks to its log.",
+      OPTIONS(order_options, output, common), NULL, "warren worker dump pod-7-1", cmd_worker_dump },
+    { "worker", "set", "[WORKER]", 0, 1, "Give an option of a worker another value, until it ends.",
+      OPTIONS(set_options, order_options, output, common),
+      "Its configuration stays as it is, and holds again after a restart or a reload.",
+      "warren worker set --all --queue emails --type email.digest --concurrency 2\n"
+      "warren worker set pod-7-1 --log-level debug",
+      cmd_worker_set },
     { "dead", "list", "[QUEUE]", 0, 1, "List dead letters, of one queue or of all.",
       OPTIONS(letters, output, common),
       "QUEUE is a configured queue, or unrouted: what could not be brought home. Looking loses\n"

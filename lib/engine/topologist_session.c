@@ -184,6 +184,12 @@ static bool adopt(struct twin *twin, const struct difference *difference)
     if (strcmp(name, "x-delivery-limit") == 0) {
         return adopt_number(&arguments->delivery_limit, found);
     }
+    if (strcmp(name, "x-max-length-bytes") == 0) {
+        return adopt_number(&arguments->bytes_most, found);
+    }
+    if (strcmp(name, "x-stream-max-segment-size-bytes") == 0) {
+        return adopt_number(&arguments->segment_bytes, found);
+    }
     if (strcmp(name, "x-dead-letter-strategy") == 0) {
         return adopt_flag(&arguments->at_least_once, "at-least-once", found);
     }

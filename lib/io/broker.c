@@ -114,6 +114,12 @@ warren_status wr_broker_consume(struct wr_broker *broker, uint16_t channel, cons
     return broker->calls->consume(broker, channel, queue, consumer, err);
 }
 
+warren_status wr_broker_consume_stream(struct wr_broker *broker, uint16_t channel,
+                                       const char *stream, const char *consumer, warren_error *err)
+{
+    return broker->calls->consume_stream(broker, channel, stream, consumer, err);
+}
+
 warren_status wr_broker_cancel(struct wr_broker *broker, uint16_t channel, const char *consumer,
                                warren_error *err)
 {

@@ -166,6 +166,7 @@ static const struct wr_broker_calls calls = {
     .delete_queue = wr_amqp_delete_queue,
     .prefetch = wr_amqp_prefetch,
     .consume = wr_amqp_consume,
+    .consume_stream = wr_amqp_consume_stream,
     .cancel = wr_amqp_cancel,
     .ack = wr_amqp_ack,
     .nack = wr_amqp_nack,

@@ -86,6 +86,20 @@ warren_status wr_amqp_consume(struct wr_broker *broker, uint16_t number, const c
     return wr_amqp_ask_on(broker, number, AMQP_BASIC_CONSUME_METHOD, &consume, err);
 }
 
+warren_status wr_amqp_consume_stream(struct wr_broker *broker, uint16_t number, const char *stream,
+                                     const char *consumer, warren_error *err)
+{
+    amqp_table_entry_t offset = { .key = wr_amqp_string("x-stream-offset"),
+                                  .value = { .kind = AMQP_FIELD_KIND_UTF8,
+                                             .value = { .bytes = wr_amqp_string("first") } } };
+    amqp_basic_consume_t consume = {
+        .queue = wr_amqp_string(stream),
+        .consumer_tag = wr_amqp_string(consumer),
+        .arguments = { 1, &offset },
+    };
+    return wr_amqp_ask_on(broker, number, AMQP_BASIC_CONSUME_METHOD, &consume, err);
+}
+
 warren_status wr_amqp_cancel(struct wr_broker *broker, uint16_t number, const char *consumer,
                              warren_error *err)
 {

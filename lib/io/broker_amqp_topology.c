@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 
-enum { ARGUMENTS_MOST = 8 };
+enum { ARGUMENTS_MOST = 10 };
 
 struct arguments {
     amqp_table_entry_t entries[ARGUMENTS_MOST];
@@ -35,7 +35,8 @@ static void add_number(struct arguments *arguments, const char *key, int64_t val
 
 static void add_queue_arguments(struct arguments *out, const struct wr_queue_arguments *from)
 {
-    add_string(out, "x-queue-type", from->type == WR_QUORUM ? "quorum" : "classic");
+    static const char *const types[] = { "quorum", "classic", "stream" };
+    add_string(out, "x-queue-type", types[from->type]);
     if (from->dead_exchange) {
         add_string(out, "x-dead-letter-exchange", from->dead_exchange);
     }
@@ -53,6 +54,12 @@ static void add_queue_arguments(struct arguments *out, const struct wr_queue_arg
     }
     if (from->reject_publish) {
         add_string(out, "x-overflow", "reject-publish");
+    }
+    if (from->bytes_most) {
+        add_number(out, "x-max-length-bytes", from->bytes_most);
+    }
+    if (from->segment_bytes) {
+        add_number(out, "x-stream-max-segment-size-bytes", from->segment_bytes);
     }
 }
 
@@ -82,7 +89,9 @@ static warren_status send_queue(struct wr_amqp *amqp, uint16_t number, const str
     amqp_queue_declare_t declare = {
         .queue = wr_amqp_string(item->name),
         .passive = passive,
-        .durable = 1,
+        .durable = !item->arguments.is_exclusive,
+        .exclusive = item->arguments.is_exclusive,
+        .auto_delete = item->arguments.is_exclusive,
         .nowait = 1,
         .arguments = { arguments.count, arguments.entries },
     };

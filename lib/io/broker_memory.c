@@ -296,6 +296,15 @@ static warren_status consume(struct wr_broker *broker, uint16_t number, const ch
     return WARREN_OK;
 }
 
+static warren_status consume_stream(struct wr_broker *broker, uint16_t number, const char *stream,
+                                    const char *consumer, warren_error *err)
+{
+    (void)broker;
+    (void)number;
+    (void)consumer;
+    return wr_fail(err, WARREN_FAILED, "%s: the memory broker has no streams", stream);
+}
+
 static warren_status cancel(struct wr_broker *broker, uint16_t number, const char *consumer,
                             warren_error *err)
 {
@@ -374,6 +383,7 @@ static const struct wr_broker_calls calls = {
     .delete_queue = delete_queue,
     .prefetch = prefetch,
     .consume = consume,
+    .consume_stream = consume_stream,
     .cancel = cancel,
     .ack = ack,
     .nack = nack,

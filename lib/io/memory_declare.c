@@ -86,7 +86,8 @@ static bool same_int(const struct comparison *comparison, const char *argument, 
 
 static const char *type_of(const struct wr_queue_arguments *arguments)
 {
-    return arguments->type == WR_QUORUM ? "quorum" : "classic";
+    static const char *const names[] = { "quorum", "classic", "stream" };
+    return names[arguments->type];
 }
 
 static bool same_queue(const struct wr_memory_queue *queue, const struct wr_queue_arguments *want,
@@ -104,6 +105,9 @@ static bool same_queue(const struct wr_memory_queue *queue, const struct wr_queu
            same_string(&queue_is, "x-overflow", want->reject_publish ? "reject-publish" : NULL,
                        has->reject_publish ? "reject-publish" : NULL) &&
            same_int(&queue_is, "x-message-ttl", want->ttl_ms, has->ttl_ms) &&
+           same_int(&queue_is, "x-max-length-bytes", want->bytes_most, has->bytes_most) &&
+           same_int(&queue_is, "x-stream-max-segment-size-bytes", want->segment_bytes,
+                    has->segment_bytes) &&
            same_int(&queue_is, "x-delivery-limit", want->delivery_limit, has->delivery_limit);
 }
 

@@ -49,7 +49,11 @@ struct wr_broker_settings {
     struct wr_tls_settings tls;
 };
 
-enum wr_queue_type { WR_QUORUM, WR_CLASSIC };
+enum wr_queue_type {
+    WR_QUORUM,
+    WR_CLASSIC,
+    WR_STREAM /* of the control plane's state only */
+};
 
 struct wr_job_settings {
     char *type;
@@ -99,6 +103,8 @@ struct wr_settings {
     int http_connections;
     int http_types; /* how many job types have metrics of their own */
     int64_t http_timeout_ms;
+    bool has_control; /* takes orders and tells what it does through NS.control */
+    int64_t control_heartbeat_ms;
     char *log_level;     /* error, warn, info, debug */
     char *log_format;    /* auto, text, json */
     char *queues_folder; /* as written; relative to the folder of `file` */

@@ -159,6 +159,14 @@ static const struct wr_option options[] = {
       "How long a connection may be silent. A whole request may take twice as long.", false,
       IN_SETTINGS(http_timeout_ms) },
 
+    { "control.enabled", WR_OPTION_BOOL, "false", NULL, NULL, NULL,
+      "true: workers tell through the exchange NS.control what they do (warren top, warren worker "
+      "list) and take orders through it (warren worker, warren queue pause). Who may write to that "
+      "exchange may give orders.",
+      false, IN_SETTINGS(has_control) },
+    { "control.heartbeat", WR_OPTION_DURATION, "5s", "1s", "5m", NULL,
+      "How often a worker tells it.", false, IN_SETTINGS(control_heartbeat_ms) },
+
     { "log.level", WR_OPTION_CHOICE, "info", NULL, NULL, "error|warn|info|debug",
       "The least important lines that are written.", false, LIVE_IN_SETTINGS(log_level) },
     { "log.format", WR_OPTION_CHOICE, "auto", NULL, NULL, "auto|text|json",

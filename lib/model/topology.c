@@ -462,6 +462,26 @@ static warren_status add_bindings(struct plan *plan, int levels, warren_error *e
     return WARREN_OK;
 }
 
+/* --- the control plane --- */
+
+/* Orders, answers and news go through the exchange; what is to hold for workers that start later is kept
+ * in the stream. */
+static void add_control(struct plan *plan)
+{
+    char control[WR_NAME_SIZE];
+    char state[WR_NAME_SIZE];
+    wr_topology_exchange(control, sizeof control, plan->settings->ns, "control");
+    wr_topology_exchange(state, sizeof state, plan->settings->ns, "state");
+    add_exchange(plan, control, "topic", NULL);
+    wr_topology_add(&plan->builder,
+                    (struct wr_item){ .kind = WR_ITEM_QUEUE,
+                                      .name = state,
+                                      .arguments = { .type = WR_STREAM,
+                                                     .bytes_most = WR_STATE_BYTES,
+                                                     .segment_bytes = WR_STATE_SEGMENT_BYTES } });
+    add_binding(plan, control, state, "state.#");
+}
+
 /* --- the whole --- */
 
 static warren_status fill(struct plan *plan, warren_error *err)
@@ -470,6 +490,9 @@ static warren_status fill(struct plan *plan, warren_error *err)
     warren_status rc = add_exchanges(plan, levels, err);
     if (!rc) {
         rc = add_queues(plan, levels, err);
+    }
+    if (!rc && plan->settings->has_control) {
+        add_control(plan);
     }
     return rc ? rc : add_bindings(plan, levels, err);
 }

@@ -16,6 +16,10 @@
 #include "model/settings.h"
 #include "warren/error.h"
 
+/* The control plane's memory: some 40,000 orders. A stream drops whole segments. */
+#define WR_STATE_BYTES INT64_C(16777216)
+#define WR_STATE_SEGMENT_BYTES INT64_C(1048576)
+
 #define WR_DELIVERY_LIMIT_WORK INT64_C(1000)
 #define WR_DELIVERY_LIMIT_KEEP                                                                     \
     INT64_C(2147483647) /* dead queues and the catch-all: looking loses nothing */
@@ -33,6 +37,9 @@ struct wr_queue_arguments {
     int64_t delivery_limit;    /* 0: none (classic queues) */
     bool at_least_once;        /* x-dead-letter-strategy */
     bool reject_publish;       /* x-overflow */
+    int64_t bytes_most;        /* x-max-length-bytes; 0: none. Streams: the oldest go */
+    int64_t segment_bytes;     /* x-stream-max-segment-size-bytes; 0: the broker's own */
+    bool is_exclusive;         /* of one connection, and gone with it; not durable */
 };
 
 struct wr_item {

@@ -7,7 +7,8 @@
 
 static const char *type_name(enum wr_queue_type type)
 {
-    return type == WR_QUORUM ? "quorum" : "classic";
+    static const char *const names[] = { "quorum", "classic", "stream" };
+    return names[type];
 }
 
 static void write_queue(const struct wr_item *item, struct wr_text *out)
@@ -31,6 +32,9 @@ static void write_queue(const struct wr_item *item, struct wr_text *out)
     }
     if (arguments->delivery_limit) {
         wr_text_add_format(out, ", delivery limit %" PRId64, arguments->delivery_limit);
+    }
+    if (arguments->bytes_most) {
+        wr_text_add_format(out, ", at most %" PRId64 " bytes", arguments->bytes_most);
     }
     wr_text_add_string(out, ")");
 }
@@ -94,6 +98,8 @@ static void add_queue_arguments(const struct wr_queue_arguments *arguments, stru
     add_string(out, "x-overflow", arguments->reject_publish ? "reject-publish" : NULL);
     add_number(out, "x-message-ttl", arguments->ttl_ms);
     add_number(out, "x-delivery-limit", arguments->delivery_limit);
+    add_number(out, "x-max-length-bytes", arguments->bytes_most);
+    add_number(out, "x-stream-max-segment-size-bytes", arguments->segment_bytes);
     wr_text_add_string(out, "}");
 }
 
