@@ -97,6 +97,10 @@ static const struct option_row order_options[] = {
     END
 };
 
+static const struct option_row once_options[] = {
+    { "once", 0, NULL, "print the queues once, and end" }, END
+};
+
 static const struct option_row only_yes[] = {
     { "yes", 'y', NULL, "do it without asking; needed where nobody can be asked" }, END
 };
@@ -233,6 +237,12 @@ const struct command commands[] = {
       "warren dead drop emails --reason bad_message --dry-run\n"
       "warren dead drop emails --id 42 --yes",
       cmd_dead_drop },
+    { "top", NULL, "", 0, 0, "Watch queues, job types and workers on the terminal.",
+      OPTIONS(once_options, output, common),
+      "Listens to what workers tell through the control plane (control.enabled). Keys: ? shows "
+      "them.\n"
+      "NO_COLOR is respected. --once asks all workers twice within two seconds, for the rates.",
+      "warren top\nwarren top --once -o json", cmd_top },
     { "bench", NULL, "", 0, 0, "Measure the broker from here, and say what limits it.",
       OPTIONS(bench_options, output, common),
       "Measures connecting, latency, the delay ladder, publishing and draining, in a namespace of\n"

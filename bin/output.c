@@ -58,6 +58,9 @@ static void write_cell_json(const struct column *column, const struct cell *cell
     case CELL_NUMBER:
         printf("%lld", (long long)cell->number);
         break;
+    case CELL_TENTH:
+        printf("%lld.%lld", (long long)cell->number / 10, (long long)cell->number % 10);
+        break;
     case CELL_BOOL:
         fputs(cell->number ? "true" : "false", stdout);
         break;
@@ -92,6 +95,9 @@ static char *format_cell(const struct column *column, const struct cell *cell)
         break;
     case CELL_NUMBER:
         fprintf(memory, "%lld", (long long)cell->number);
+        break;
+    case CELL_TENTH:
+        fprintf(memory, "%lld.%lld", (long long)cell->number / 10, (long long)cell->number % 10);
         break;
     case CELL_BOOL:
         fputs(cell->number ? "yes" : "no", memory);
@@ -162,7 +168,7 @@ static void write_padded(const struct column *column, const char *text, size_t w
 {
     size_t used = width_of(text);
     int padding = used < width ? (int)(width - used) : 0;
-    if (column->kind == CELL_NUMBER) {
+    if (column->kind == CELL_NUMBER || column->kind == CELL_TENTH) {
         printf("%*s%s%s", padding, "", text, is_last ? "\n" : "  ");
     } else if (is_last) {
         printf("%s\n", text);

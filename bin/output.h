@@ -15,7 +15,13 @@
 enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_JSONL };
 
 /** What a cell holds. */
-enum cell_kind { CELL_TEXT, CELL_NUMBER, CELL_BOOL, CELL_TIME /* ms since 1970; 0: unknown */ };
+enum cell_kind {
+    CELL_TEXT,
+    CELL_NUMBER,
+    CELL_TENTH, /* tenths */
+    CELL_BOOL,
+    CELL_TIME /* ms since 1970; 0: unknown */
+};
 
 struct column {
     const char *title; /* of the table; NULL: only in JSON */

@@ -15,6 +15,7 @@ enum { WR_ADMIN_CHANNEL = 1 };
 struct warren_admin {
     struct wr_settings *settings;
     struct wr_broker *broker;
+    bool hears_news; /* order.c: a channel takes what workers tell, until the end */
 };
 
 /** Asks for a queue's depth. NOT_FOUND has a text that says what to do; the channel is open again

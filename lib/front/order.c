@@ -15,7 +15,15 @@
 #include "front/admin.h"
 #include "model/topology.h"
 
-enum { EAR = 2, MOUTH = 3, PREFETCH = 100, READ_MS = 5000, SAY_MS = 5000, NEWS_SIZE = 1 << 20 };
+enum {
+    EAR = 2,
+    MOUTH = 3,
+    NEWS = 4,
+    PREFETCH = 100,
+    READ_MS = 5000,
+    SAY_MS = 5000,
+    NEWS_SIZE = 1 << 20
+};
 
 /* What one call has at the broker. */
 struct ear {
@@ -23,6 +31,7 @@ struct ear {
     char token[40];
     char exchange[WR_NAME_SIZE];
     char queue[WR_NAME_SIZE + 48];
+    uint16_t channel; /* on which it listens */
     int64_t until_us;
 };
 
@@ -55,8 +64,9 @@ static warren_status explain(const struct ear *ear, int code, const char *text, 
 
 static void begin(struct ear *ear, warren_admin *admin, int64_t wait_ms)
 {
-    *ear =
-        (struct ear){ .admin = admin, .until_us = wr_clock_mono_us(NULL) + wait_ms * WR_US_PER_MS };
+    *ear = (struct ear){ .admin = admin,
+                         .channel = EAR,
+                         .until_us = wr_clock_mono_us(NULL) + wait_ms * WR_US_PER_MS };
     (void)snprintf(ear->token, sizeof ear->token, "%016" PRIx64 "%016" PRIx64, wr_random(),
                    wr_random());
     wr_topology_exchange(ear->exchange, sizeof ear->exchange, admin->settings->ns, "control");
@@ -106,13 +116,13 @@ static warren_status listen_to(const struct ear *ear, const char *key, warren_er
                              .to_queue = true,
                              .key = key };
     warren_error text = { .status = WARREN_OK };
-    warren_status rc = wr_broker_channel_open(broker, EAR, false, err);
-    rc = rc ? rc : wr_broker_declare(broker, EAR, &queue, WR_DECLARE, err);
-    rc = rc ? rc : wr_broker_declare(broker, EAR, &bound, WR_DECLARE, err);
+    warren_status rc = wr_broker_channel_open(broker, ear->channel, false, err);
+    rc = rc ? rc : wr_broker_declare(broker, ear->channel, &queue, WR_DECLARE, err);
+    rc = rc ? rc : wr_broker_declare(broker, ear->channel, &bound, WR_DECLARE, err);
     if (rc) {
         return rc;
     }
-    rc = wr_broker_sync(broker, EAR, &text);
+    rc = wr_broker_sync(broker, ear->channel, &text);
     if (rc) {
         return explain(ear,
                        rc == WARREN_NOT_FOUND ? 404
@@ -120,8 +130,10 @@ static warren_status listen_to(const struct ear *ear, const char *key, warren_er
                                               : 0,
                        text.text, err);
     }
-    rc = wr_broker_prefetch(broker, EAR, PREFETCH, err);
-    return rc ? rc : wr_broker_consume(broker, EAR, ear->queue, "ear", err);
+    rc = wr_broker_prefetch(broker, ear->channel, PREFETCH, err);
+    return rc ? rc
+              : wr_broker_consume(broker, ear->channel, ear->queue,
+                                  ear->channel == NEWS ? "news" : "ear", err);
 }
 
 static warren_status say(const struct ear *ear, const char *key, const struct wr_text *body,
@@ -169,8 +181,8 @@ static warren_status hear_all(const struct ear *ear, struct hearing *hearing, wa
         case WR_EVENT_NONE:
             return WARREN_OK;
         case WR_EVENT_DELIVERY:
-            goes_on = hear(hearing, &event.delivery->message);
-            (void)wr_broker_ack(ear->admin->broker, EAR, event.tag, false);
+            goes_on = event.channel != ear->channel || hear(hearing, &event.delivery->message);
+            (void)wr_broker_ack(ear->admin->broker, event.channel, event.tag, false);
             wr_delivery_free(event.delivery);
             break;
         case WR_EVENT_RETURNED: /* nobody is there; the wait ends by its time */
@@ -198,10 +210,12 @@ warren_status warren_control_news(warren_admin *admin, int64_t wait_ms, warren_n
         return rc;
     }
     begin(&ear, admin, wait_ms);
-    rc = listen_to(&ear, "news.#", err);
-    rc = rc ? rc : hear_all(&ear, &hearing, err);
-    end(&ear);
-    return rc;
+    ear.channel = NEWS;
+    if (!admin->hears_news) {
+        rc = listen_to(&ear, "news.#", err);
+        admin->hears_news = rc == WARREN_OK;
+    }
+    return rc ? rc : hear_all(&ear, &hearing, err);
 }
 
 /* --- orders --- */

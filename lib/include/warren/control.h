@@ -48,7 +48,9 @@ WARREN_API warren_status warren_control_order(warren_admin *admin, const warren_
                                               int64_t wait_ms, warren_news_visitor *visit,
                                               void *user, warren_error *err);
 
-/** Hands over what workers tell, as it comes, for `wait_ms`. Errors as above. */
+/** Hands over what workers tell, as it comes, for `wait_ms`. From the first call on the broker keeps it
+ * for this admin, so that nothing is missed between two; use it for nothing else meanwhile. Errors as
+ * above. */
 WARREN_API warren_status warren_control_news(warren_admin *admin, int64_t wait_ms,
                                              warren_news_visitor *visit, void *user,
                                              warren_error *err);
