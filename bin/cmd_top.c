@@ -128,7 +128,7 @@ static int once(struct session *session, enum output_format format)
 
 static void note_error(struct session *session, const warren_error *err)
 {
-    (void)snprintf(session->top.message, sizeof session->top.message, "%s", err->text);
+    (void)snprintf(session->top.message, sizeof session->top.message, "%.250s", err->text);
 }
 
 static void toggle_pause(struct session *session)

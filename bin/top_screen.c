@@ -103,9 +103,9 @@ static void color(int pair, bool is_on)
 static const char *short_us(char out[16], int64_t us)
 {
     if (us < US_PER_MS) {
-        (void)snprintf(out, 16, "%lldus", (long long)us);
+        (void)snprintf(out, 16, "%dus", (int)us);
     } else if (us < 10000 * US_PER_MS) {
-        (void)snprintf(out, 16, "%lldms", (long long)(us / US_PER_MS));
+        (void)snprintf(out, 16, "%dms", (int)(us / US_PER_MS));
     } else {
         (void)snprintf(out, 16, "%llds", (long long)(us / US_PER_MS / MS_PER_S));
     }

@@ -21,6 +21,7 @@
 #include "base/stacks.h"
 #include "engine/dial.h"
 #include "engine/topologist.h"
+#include "front/control.h"
 #include "front/worker.h"
 #include "warren/warren.h"
 
@@ -43,6 +44,7 @@ warren_status warren_open(warren **out, const char *config, warren_error *err)
     w->settings = settings;
     w->is_as_configured = true;
     w->configured_ms = wr_clock_wall_ms(NULL);
+    w->started_ms = wr_clock_wall_ms(NULL);
     (void)pthread_mutex_init(&w->look_lock, NULL);
     (void)pthread_mutex_init(&w->live_lock, NULL);
     wr_watch_init(&w->consumer_watch, "consumer");
@@ -303,6 +305,8 @@ static warren_status start_parts(warren *w, const struct wr_signals *signals, wa
     rc = rc ? rc : make_consumer(w, signals, err);
     rc = rc ? rc : make_publisher(w, signals, err);
     rc = rc ? rc : make_pool(w, err);
+    rc =
+        rc ? rc : wr_front_control_start(&w->control, w, err); /* what is paused isn't taken from */
     rc = rc ? rc : wr_consumer_subscribe(w->consumer, err);
     return rc ? rc : start_threads(w, err);
 }
@@ -330,7 +334,8 @@ static bool stop_parts(warren *w, bool drained, int64_t until_us)
     if (!drained) {
         wr_charge_cut(w->charge);
     }
-    bool all_free = !w->consumer || wr_consumer_stop(w->consumer, drained);
+    bool all_free = wr_front_control_stop(TAKE(w->control));
+    all_free = (!w->consumer || wr_consumer_stop(w->consumer, drained)) && all_free;
     abandon_waiting(w);
     if (w->publisher) {
         int64_t left_us = drained ? until_us - wr_clock_mono_us(NULL) : 0;
@@ -458,6 +463,7 @@ warren_status warren_run(warren *w, warren_error *err)
     }
     warren_error failure = { .status = WARREN_OK };
     bool shows_stacks = wr_stacks_install(); /* before the threads, which let its signal in */
+    w->is_run = true;
     rc = wr_worker_start(w, &signals, &failure);
     if (rc == WARREN_STATE && !failure.status) {
         rc = WARREN_OK; /* a signal came before there was a broker */

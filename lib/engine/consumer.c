@@ -309,7 +309,9 @@ void wr_consumer_join(struct wr_consumer *consumer, struct wr_pool *pool, struct
 
 warren_status wr_consumer_subscribe(struct wr_consumer *consumer, warren_error *err)
 {
-    return wr_subscription_begin(&consumer->sub, wr_clock_mono_us(consumer->options.clock), err);
+    int64_t now_us = wr_clock_mono_us(consumer->options.clock);
+    wr_consumer_obey(consumer, now_us); /* what is paused by now isn't taken from at all */
+    return wr_subscription_begin(&consumer->sub, now_us, err);
 }
 
 warren_status wr_consumer_start(struct wr_consumer *consumer, warren_error *err)

@@ -72,6 +72,10 @@ void wr_consumer_quiet(struct wr_consumer *consumer, bool is_quiet);
 /** Whether it was told to be quiet. Any thread. */
 bool wr_consumer_is_quiet(const struct wr_consumer *consumer);
 
+/** Takes no more from one of its sources, and gives back what of it has not started; or takes from it
+ * again. Any thread. */
+void wr_consumer_hold(struct wr_consumer *consumer, struct wr_source *source, bool is_held);
+
 /** Tells the log what its connection and its sources are at. Any thread; soon. */
 void wr_consumer_tell(struct wr_consumer *consumer);
 

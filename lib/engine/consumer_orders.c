@@ -66,6 +66,24 @@ static void change_quiet(struct wr_consumer *consumer, bool is_quiet, int64_t no
            wr_pool_counts(consumer->pool).running, given_back);
 }
 
+/* --- holding --- */
+
+static void change_holds(struct wr_consumer *consumer, int64_t now_us)
+{
+    for (size_t i = 0; i < consumer->options.source_count; i++) {
+        struct wr_source *source = &consumer->options.sources[i];
+        bool is_held = atomic_load(&source->wants_hold);
+        if (is_held == source->is_held) {
+            continue;
+        }
+        wr_subscription_hold(&consumer->sub, source, is_held, now_us);
+        if (is_held) {
+            wr_consumer_keep(consumer, source, 0);
+        }
+        wr_log(WR_INFO, is_held ? "source.hold" : "source.release", "queue=%s", source->name);
+    }
+}
+
 /* --- telling --- */
 
 static void tell_source(const struct wr_source *source, int64_t now_us)
@@ -105,6 +123,9 @@ void wr_consumer_obey(struct wr_consumer *consumer, int64_t now_us)
     if (is_quiet != consumer->is_quiet && !consumer->is_draining) {
         change_quiet(consumer, is_quiet, now_us);
     }
+    if (atomic_exchange(&consumer->wants_holding, false)) {
+        change_holds(consumer, now_us);
+    }
     if (atomic_exchange(&consumer->wants_telling, false)) {
         tell(consumer, now_us);
     }
@@ -114,7 +135,7 @@ bool wr_consumer_has_orders(const struct wr_consumer *consumer)
 {
     bool turns = atomic_load(&consumer->wants_quiet) != consumer->is_quiet;
     return atomic_load(&consumer->ordered) || atomic_load(&consumer->wants_telling) ||
-           (turns && !consumer->is_draining);
+           atomic_load(&consumer->wants_holding) || (turns && !consumer->is_draining);
 }
 
 void wr_consumer_adopt(struct wr_consumer *consumer, const struct wr_live *live)
@@ -132,6 +153,14 @@ void wr_consumer_quiet(struct wr_consumer *consumer, bool is_quiet)
 bool wr_consumer_is_quiet(const struct wr_consumer *consumer)
 {
     return atomic_load(&consumer->wants_quiet);
+}
+
+void wr_consumer_hold(struct wr_consumer *consumer, struct wr_source *source, bool is_held)
+{
+    if (atomic_exchange(&source->wants_hold, is_held) != is_held) {
+        atomic_store(&consumer->wants_holding, true);
+        wr_mailbox_poke(&consumer->settled);
+    }
 }
 
 void wr_consumer_tell(struct wr_consumer *consumer)

@@ -29,6 +29,7 @@ struct wr_consumer {
     /* Orders: taken up at the next step. */
     _Atomic(const struct wr_live *) ordered; /* NULL: nothing new */
     atomic_bool wants_quiet;
+    atomic_bool wants_holding; /* some source is to be held, or not any more */
     atomic_bool wants_telling;
     /* Consumer's thread only. */
     struct wr_subscription sub;

@@ -28,6 +28,8 @@ struct wr_lane {
     size_t number;          /* among all lanes of the worker, from 0 */
     size_t queue_number;    /* of its queue among the configured ones, from 0 */
     _Atomic int64_t run_ns; /* what a run takes, about; 0: not known yet. Any thread may read it */
+    atomic_bool
+        is_held; /* paused: its jobs go into the delay ladder for a while. Set by any thread */
     struct wr_tally tally;
     /* Under the pool's lock. */
     struct wr_link link; /* in the pool's list of runnable lanes */

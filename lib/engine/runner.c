@@ -308,10 +308,24 @@ static warren_status check(struct wr_runner *runner, struct warren_job *job)
     return rc == WARREN_NO_MEMORY ? rc : WARREN_OK;
 }
 
+/* Its type is paused, but not its queue: it waits in the ladder, or the queue would stand still behind
+ * it. */
+static void put_off(struct wr_runner *runner, struct warren_job *job)
+{
+    enum { HELD_MS = 30000 };
+    job->verdict = WARREN_SNOOZE;
+    job->delay_ms = HELD_MS;
+    wr_runner_conclude(runner, job);
+}
+
 void wr_runner_run(void *user, struct warren_job *job)
 {
     struct wr_runner *runner = user;
     const struct wr_lane *lane = job->lane;
+    if (atomic_load_explicit(&lane->is_held, memory_order_relaxed)) {
+        put_off(runner, job);
+        return;
+    }
     job->home = runner;
     wr_ledger_begin(runner->ledger, job->slot, job); /* a body may crash its check, too */
     if (check(runner, job)) { /* nobody's fault: it is tried again, here or elsewhere */

@@ -40,7 +40,9 @@ struct wr_source {
     bool is_isolated; /* of one type, which has threads of its own */
     bool is_leftover; /* an earlier configuration's queue, which may be deleted once it is empty */
     bool is_absent;   /* such a one that the broker lacks: not taken from */
-    size_t queue_number; /* of the configured queue, from 0 */
+    atomic_bool wants_hold; /* told by any thread: is_held is to be that */
+    bool is_held;           /* paused: not taken from either, until that is taken back */
+    size_t queue_number;    /* of the configured queue, from 0 */
     uint16_t channel;
     struct wr_prefetch prefetch;
     unsigned resizes; /* each has a consumer tag of its own: see wr_source_resize */
@@ -64,6 +66,12 @@ struct wr_source {
     bool is_suspected; /* jobs were ready at the last look, and none has come since */
     bool has_hinted;   /* about the broker's consumer timeout */
 };
+
+/** Whether it is to be taken from. */
+static inline bool wr_source_is_wanted(const struct wr_source *source)
+{
+    return !source->is_absent && !source->is_held;
+}
 
 /** The lane of a type, NULL when the queue doesn't know it. */
 struct wr_lane *wr_source_lane(const struct wr_source *source, struct wr_slice type);

@@ -206,7 +206,7 @@ static warren_status find_queue(struct wr_subscription *sub, const struct wr_sou
 static warren_status open_source(struct wr_subscription *sub, struct wr_source *source,
                                  int64_t now_us, warren_error *err)
 {
-    if (source->is_absent || source->state == WR_SOURCE_CONSUMING) {
+    if (!wr_source_is_wanted(source) || source->state == WR_SOURCE_CONSUMING) {
         return WARREN_OK;
     }
     if (source->state == WR_SOURCE_CLOSED && ++sub->epochs == 0) {
@@ -244,10 +244,10 @@ static void note_complete(struct wr_subscription *sub)
     int queues = 0;
     for (size_t i = 0; i < sub->options.source_count; i++) {
         const struct wr_source *source = &sub->options.sources[i];
-        if (!source->is_absent && source->state != WR_SOURCE_CONSUMING) {
+        if (wr_source_is_wanted(source) && source->state != WR_SOURCE_CONSUMING) {
             return;
         }
-        queues += source->is_absent ? 0 : 1;
+        queues += wr_source_is_wanted(source) ? 1 : 0;
     }
     if (!atomic_exchange(&sub->is_complete, true)) {
         wr_log(WR_INFO, "consumer.ready", "queues=%d", queues);
@@ -258,7 +258,7 @@ static void retry_sources(struct wr_subscription *sub, int64_t now_us)
 {
     for (size_t i = 0; i < sub->options.source_count && sub->connection.broker; i++) {
         struct wr_source *source = &sub->options.sources[i];
-        bool is_out = !source->is_absent && source->state != WR_SOURCE_CONSUMING;
+        bool is_out = wr_source_is_wanted(source) && source->state != WR_SOURCE_CONSUMING;
         if (is_out && now_us >= source->next_try_us) {
             retry_source(sub, source, now_us);
         }
@@ -433,7 +433,7 @@ int64_t wr_subscription_deadline_us(const struct wr_subscription *sub)
     }
     for (size_t i = 0; i < sub->options.source_count && !atomic_load(&sub->is_complete); i++) {
         const struct wr_source *source = &sub->options.sources[i];
-        if (!source->is_absent && source->state != WR_SOURCE_CONSUMING) {
+        if (wr_source_is_wanted(source) && source->state != WR_SOURCE_CONSUMING) {
             next_us = earlier(next_us, source->next_try_us);
         }
     }
@@ -448,23 +448,39 @@ void wr_subscription_extend(struct wr_subscription *sub, size_t source_count, in
     sub->prepare_due_us = now_us; /* or they would be looked for before they are declared */
 }
 
+static void cancel_one(struct wr_subscription *sub, struct wr_source *source, int64_t now_us)
+{
+    warren_error err = { .status = WARREN_OK };
+    if (source->state != WR_SOURCE_CONSUMING || !sub->connection.broker) {
+        return;
+    }
+    warren_status rc = wr_source_cancel(source, sub->connection.broker, &err);
+    if (is_gone(rc)) {
+        wr_subscription_lose(sub, now_us, err.text);
+    } else if (rc) { /* the broker closed this channel meanwhile; what runs of others goes on */
+        lose_channel(sub, source, now_us);
+    } else {
+        source->state = WR_SOURCE_IDLE;
+    }
+}
+
 static void cancel_all(struct wr_subscription *sub, int64_t now_us)
 {
     atomic_store(&sub->is_complete, false);
-    for (size_t i = 0; i < sub->options.source_count && sub->connection.broker; i++) {
-        struct wr_source *source = &sub->options.sources[i];
-        warren_error err = { .status = WARREN_OK };
-        if (source->state != WR_SOURCE_CONSUMING) {
-            continue;
-        }
-        warren_status rc = wr_source_cancel(source, sub->connection.broker, &err);
-        if (is_gone(rc)) {
-            wr_subscription_lose(sub, now_us, err.text);
-        } else if (rc) { /* the broker closed this channel meanwhile; what runs of others goes on */
-            lose_channel(sub, source, now_us);
-        } else {
-            source->state = WR_SOURCE_IDLE;
-        }
+    for (size_t i = 0; i < sub->options.source_count; i++) {
+        cancel_one(sub, &sub->options.sources[i], now_us);
+    }
+}
+
+void wr_subscription_hold(struct wr_subscription *sub, struct wr_source *source, bool is_held,
+                          int64_t now_us)
+{
+    source->is_held = is_held;
+    if (is_held) {
+        cancel_one(sub, source, now_us);
+    } else {
+        source->next_try_us = 0;
+        atomic_store(&sub->is_complete, false);
     }
 }
 

@@ -74,6 +74,10 @@ struct wr_source *wr_subscription_source(const struct wr_subscription *sub, uint
 /** Sources were added behind those it has: the topology is prepared, and then they are consumed. */
 void wr_subscription_extend(struct wr_subscription *sub, size_t source_count, int64_t now_us);
 
+/** Holds one source: ends its consumer, if it has one; or consumes from it again. */
+void wr_subscription_hold(struct wr_subscription *sub, struct wr_source *source, bool is_held,
+                          int64_t now_us);
+
 /** Ends all consumers for now; what they have been sent can still be settled, and a connection that is
  * lost comes back. */
 void wr_subscription_rest(struct wr_subscription *sub, int64_t now_us);

@@ -7,12 +7,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "engine/control.h"
 #include "engine/pauses.h"
 #include "front/news.h"
+#include "model/settings_value.h"
+#include "model/topology.h"
 
 enum { KNOW_US = 3 * WR_US_PER_S };
 
@@ -26,24 +29,165 @@ struct wr_front_control {
     struct wr_list pauses;
 };
 
-static void describe(void *user, struct wr_text *out)
+/* --- pauses --- */
+
+static bool is_paused(const struct wr_front_control *own, const char *queue, const char *type)
 {
-    struct wr_front_control *own = user;
-    wr_news_write(&own->news, own->w, own->id, &own->pauses, out);
+    struct wr_pause pause = { .is_paused = true };
+    if (strlen(queue) >= sizeof pause.queue || strlen(type) >= sizeof pause.type) {
+        return false; /* no pause has such a name */
+    }
+    memcpy(pause.queue, queue, strlen(queue) + 1);
+    memcpy(pause.type, type, strlen(type) + 1);
+    return wr_pauses_find(&own->pauses, &pause);
 }
 
-static void pause_queue(void *user, const struct wr_pause *pause)
+/* A type that waits in a queue of its own has that queue paused; of the others' queues their jobs are
+ * put off. */
+static bool is_source_paused(const struct wr_front_control *own, const struct wr_source *source,
+                             const struct wr_queue_settings *queue)
+{
+    for (size_t i = 0; source->is_isolated && i < queue->job_count; i++) {
+        char name[WR_NAME_SIZE];
+        wr_topology_isolated_queue(name, sizeof name, queue->name, queue->jobs[i].type);
+        if (strcmp(name, source->name) == 0 && is_paused(own, queue->name, queue->jobs[i].type)) {
+            return true;
+        }
+    }
+    return is_paused(own, queue->name, "");
+}
+
+static void apply_pauses(struct wr_front_control *own)
+{
+    struct wr_roster *roster = &own->w->roster;
+    const struct wr_settings *settings = own->w->settings;
+    for (size_t i = 0; i < roster->source_count; i++) {
+        struct wr_source *source = &roster->sources[i];
+        const struct wr_queue_settings *queue = &settings->queues[source->queue_number];
+        wr_consumer_hold(own->w->consumer, source, is_source_paused(own, source, queue));
+    }
+    for (size_t i = 0; i < roster->lane_count; i++) {
+        struct wr_lane *lane = &roster->lanes[i];
+        const struct wr_job_settings *job = lane->settings;
+        bool is_held = !job->isolate && is_paused(own, lane->queue->name, job->type);
+        atomic_store_explicit(&lane->is_held, is_held, memory_order_relaxed);
+    }
+}
+
+static void take_pause(void *user, const struct wr_pause *pause)
 {
     struct wr_front_control *own = user;
     wr_pauses_note(&own->pauses, pause);
-    wr_worker_hold(own->w, pause->queue, pause->type, pause->is_paused);
+    apply_pauses(own);
+}
+
+static void describe(void *user, struct wr_text *out)
+{
+    struct wr_front_control *own = user;
+    apply_pauses(own); /* a reload may have brought queues */
+    wr_news_write(&own->news, own->w, own->id, &own->pauses, out);
+}
+
+/* --- orders --- */
+
+static warren_status refuse(const struct wr_order *order, warren_error *err)
+{
+    return wr_fail(err, WARREN_INVALID, "%s of %s%s%s to \"%s\" can't be set here", order->option,
+                   *order->queue ? order->queue : "this worker", *order->type ? " type " : "",
+                   order->type, order->value);
+}
+
+/* The place of an option in settings; NULL: there is none of that name. */
+static void *find_place(struct wr_settings *settings, const struct wr_order *order,
+                        const char **out_path)
+{
+    struct wr_queue_settings *queue = NULL;
+    for (size_t i = 0; i < settings->queue_count; i++) {
+        queue = strcmp(settings->queues[i].name, order->queue) == 0 ? &settings->queues[i] : queue;
+    }
+    if (strcmp(order->option, "log.level") == 0) {
+        *out_path = "log.level";
+        return settings;
+    }
+    if (queue && strcmp(order->option, "prefetch") == 0) {
+        *out_path = "queue.prefetch";
+        return queue;
+    }
+    for (size_t i = 0; queue && i < queue->job_count; i++) {
+        if (strcmp(order->option, "concurrency") == 0 &&
+            strcmp(queue->jobs[i].type, order->type) == 0) {
+            *out_path = "queue.jobs.concurrency";
+            return &queue->jobs[i];
+        }
+    }
+    return NULL;
+}
+
+static warren_status set(warren *w, const struct wr_order *order, warren_error *err)
+{
+    struct wr_settings *newer = NULL;
+    const char *path = NULL;
+    warren_status rc = wr_settings_copy(&newer, w->settings, err);
+    if (rc) {
+        return rc;
+    }
+    void *place = find_place(newer, order, &path);
+    struct wr_value value;
+    const struct wr_option *option = place ? wr_settings_option(wr_slice_of(path)) : NULL;
+    if (!option || !wr_value_parse(option, order->value, &value) ||
+        !wr_value_fits(option, &value)) {
+        wr_settings_free(newer);
+        return refuse(order, err);
+    }
+    rc = wr_value_store(option, place, &value) ? WARREN_OK : wr_no_memory(err);
+    if (rc) {
+        wr_settings_free(newer);
+        return rc;
+    }
+    return wr_worker_adopt(w, newer, err);
+}
+
+static warren_status drain(warren *w, warren_error *err)
+{
+    if (!w->is_run) {
+        return wr_fail(err, WARREN_STATE,
+                       "this service has a main loop of its own, which has to end it");
+    }
+    (void)kill(getpid(), SIGTERM);
+    return WARREN_OK;
+}
+
+static warren_status carry_out(warren *w, const struct wr_order *order, warren_error *err)
+{
+    switch (order->verb) {
+    case WR_ORDER_QUIET:
+        return warren_pause(w, err);
+    case WR_ORDER_RESUME:
+        return warren_resume(w, err);
+    case WR_ORDER_DRAIN:
+        return drain(w, err);
+    case WR_ORDER_RELOAD:
+        return warren_reload(w, err);
+    case WR_ORDER_DUMP:
+        warren_dump(w);
+        return WARREN_OK;
+    case WR_ORDER_SET:
+        return set(w, order, err);
+    default:
+        return WARREN_OK;
+    }
 }
 
 static bool obey(void *user, const struct wr_order *order, struct wr_text *answer)
 {
     struct wr_front_control *own = user;
-    return wr_worker_obey(own->w, order, answer);
+    warren_error err = { .status = WARREN_OK };
+    warren_status rc = carry_out(own->w, order, &err);
+    wr_text_add_string(answer, rc ? err.text : "done");
+    return rc == WARREN_OK;
 }
+
+/* --- its life --- */
 
 /* An address that no other worker of the namespace has: two containers may have the same host name and
  * the same process id. Words of a routing key are parted by dots. */
@@ -75,7 +219,7 @@ warren_status wr_front_control_start(struct wr_front_control **out, warren *w, w
                                           .watch = &own->watch,
                                           .describe = describe,
                                           .obey = obey,
-                                          .pause = pause_queue,
+                                          .pause = take_pause,
                                           .user = own };
     warren_status rc = wr_control_start(&own->control, &options, err);
     if (rc) {

@@ -65,8 +65,11 @@ static void write_head(struct wr_news *news, warren *w, const char *id, const st
                        ",\"busy\":%u",
                        (int)getpid(), (unsigned)(news->hash ^ news->hash >> 32),
                        wr_clock_wall_ms(NULL), w->started_ms, w->settings->control_heartbeat_ms,
-                       stats->draining ? "draining" : "running", stats->ready ? "true" : "false",
-                       stats->blocked ? "true" : "false", view->threads, stats->running);
+                       stats->draining ? "draining"
+                       : stats->quiet  ? "quiet"
+                                       : "running",
+                       stats->ready ? "true" : "false", stats->blocked ? "true" : "false",
+                       view->threads, stats->running);
 }
 
 /* --- rows --- */

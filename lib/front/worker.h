@@ -17,6 +17,8 @@
 #include "warren/worker.h"
 #include "web/pages.h"
 
+struct wr_front_control;
+
 enum wr_worker_state { WR_WORKER_NEW, WR_WORKER_RUNNING, WR_WORKER_STOPPED };
 
 /* What a change has replaced: somebody may still read it. */
@@ -29,7 +31,9 @@ struct wr_generation {
 
 struct warren {
     _Atomic(struct wr_settings *) settings; /* the newest */
-    enum wr_worker_state state;
+    _Atomic enum wr_worker_state state;
+    bool is_run;                  /* by warren_run, which SIGTERM ends */
+    int64_t started_ms;           /* wall clock */
     const struct wr_clock *clock; /* NULL: the machine's */
     bool is_stepped;              /* no threads: front/testing.c steps the parts */
     bool is_abandoned;            /* a handler, or a call that can't be cut, still runs: nothing may
@@ -55,7 +59,8 @@ struct warren {
     struct wr_consumer *consumer;
     struct wr_pool *pool;
     struct wr_runner runner;
-    struct wr_http *http; /* NULL: none wanted, or not started */
+    struct wr_front_control *control; /* NULL: none wanted */
+    struct wr_http *http;             /* NULL: none wanted, or not started */
     struct wr_pages pages;
     atomic_bool has_started;
     /* Changes while it runs: front/live.c, front/reload.c. */
