@@ -2,6 +2,7 @@
 // DESIGN: `warren queue`: what waits where, and emptying a queue.
 #include "warren/queue.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "args.h"
@@ -15,38 +16,89 @@ static const struct column columns[] = {
     { "NAME", "name", CELL_TEXT },           { "KIND", "kind", CELL_TEXT },
     { "QUEUE", "queue", CELL_TEXT },         { "DECLARED", "exists", CELL_BOOL },
     { "MESSAGES", "messages", CELL_NUMBER }, { "CONSUMERS", "consumers", CELL_NUMBER },
+    { "PAUSED", "paused", CELL_TEXT },
 };
 
 enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
 struct listing {
     struct output output;
+    struct pauses *pauses;
     const char *wanted; /* NULL: all */
     bool found;
     bool exists;
 };
 
+/* --- what is paused --- */
+
+enum { PAUSES_MOST = 200 };
+
+struct pauses {
+    struct {
+        char queue[256];
+        char type[256];
+    } items[PAUSES_MOST];
+    size_t count;
+};
+
+static bool keep_pause(const warren_pause_info *info, void *user)
+{
+    struct pauses *pauses = user;
+    if (pauses->count < PAUSES_MOST) {
+        (void)snprintf(pauses->items[pauses->count].queue, 256, "%s", info->queue);
+        (void)snprintf(pauses->items[pauses->count++].type, 256, "%s", info->type);
+    }
+    return true;
+}
+
+/* "all", or the types, "" when nothing of it is. */
+static const char *paused_of(const struct pauses *pauses, const char *queue, char out[512])
+{
+    size_t size = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < pauses->count; i++) {
+        const char *type = pauses->items[i].type;
+        if (strcmp(pauses->items[i].queue, queue) != 0) {
+            continue;
+        }
+        if (!*type) {
+            return "all";
+        }
+        int added = snprintf(out + size, 512 - size, "%s%s", size ? "," : "", type);
+        size = added > 0 && size + (size_t)added < 512 ? size + (size_t)added : size;
+    }
+    return out;
+}
+
+/* --- the list --- */
+
 static bool list_queue(const warren_queue_info *info, void *user)
 {
+    char paused[512];
     struct listing *listing = user;
     if (listing->wanted && strcmp(info->name, listing->wanted) != 0 &&
         strcmp(info->queue, listing->wanted) != 0) {
         return true;
     }
+    bool is_work = strcmp(info->kind, "work") == 0;
     listing->found = true;
     listing->exists = listing->exists || info->exists;
-    output_row(&listing->output, (struct cell[COLUMNS]){ { .text = info->name },
-                                                         { .text = info->kind },
-                                                         { .text = info->queue },
-                                                         { .number = info->exists },
-                                                         { .number = (int64_t)info->messages },
-                                                         { .number = (int64_t)info->consumers } });
+    output_row(&listing->output,
+               (struct cell[COLUMNS]){
+                   { .text = info->name },
+                   { .text = info->kind },
+                   { .text = info->queue },
+                   { .number = info->exists },
+                   { .number = (int64_t)info->messages },
+                   { .number = (int64_t)info->consumers },
+                   { .text = is_work ? paused_of(listing->pauses, info->queue, paused) : "" } });
     return true;
 }
 
 static int list(const struct args *args, const char *wanted)
 {
-    struct listing listing = { .wanted = wanted };
+    static struct pauses pauses;
+    struct listing listing = { .wanted = wanted, .pauses = &pauses };
     enum output_format format;
     warren_admin *admin = NULL;
     warren_error err;
@@ -56,6 +108,8 @@ static int list(const struct args *args, const char *wanted)
     if (warren_admin_open(&admin, args_config(args), &err)) {
         return say_failure(&err);
     }
+    /* Without a control plane nothing is paused. */
+    (void)warren_control_paused(admin, keep_pause, &pauses, NULL);
     output_begin(&listing.output, format, columns, COLUMNS);
     warren_status rc = warren_queue_each(admin, list_queue, &listing, &err);
     warren_admin_close(admin);

@@ -182,7 +182,8 @@ static void draw_head(const struct top *top)
     (void)attron(A_BOLD);
     (void)mvprintw(0, 0, "%s", top->title);
     (void)attroff(A_BOLD);
-    (void)printw("  %zu workers", top->fleet->worker_count);
+    (void)printw("  %zu worker%s", top->fleet->worker_count,
+                 top->fleet->worker_count == 1 ? "" : "s");
     if (silent) {
         (void)printw(" (%d silent)", silent);
     }
@@ -200,7 +201,7 @@ static void draw_head(const struct top *top)
 static void draw_row(int y, const struct fleet_row *row, bool is_selected)
 {
     char texts[4][16];
-    int x = NAME_WIDTH + 67;
+    int x = NAME_WIDTH + 70; /* behind all columns */
     if (is_selected) {
         (void)attron(A_REVERSE);
     }
@@ -219,8 +220,8 @@ static void draw_row(int y, const struct fleet_row *row, bool is_selected)
         (void)attroff(A_REVERSE);
     }
     color(row->is_paused ? BAD : GOOD, true);
-    if (row->is_paused) {
-        (void)mvprintw(y, x, "PAUSED");
+    if (row->is_paused) { /* also where there is no room for it */
+        (void)mvprintw(y, COLS > x + 6 ? x : COLS - 7, " PAUSED");
     } else if (COLS > x) {
         draw_history(y, x, row->history, COLS - x);
     }
@@ -247,17 +248,22 @@ static void draw_worker(int y, const struct fleet_worker *worker, int64_t now_ms
     color(is_well ? GOOD : BAD, true);
     (void)printw(" %-9.9s", is_silent ? "silent" : worker->now.state);
     color(is_well ? GOOD : BAD, false);
-    (void)printw(" %4lld/%-4lld %9.1f  %-8.8s %-8.8s %s", (long long)worker->now.busy,
-                 (long long)worker->now.threads, fleet_worker_rate(worker), worker->now.version,
-                 worker->now.config, started);
+    (void)printw(" %4lld/%-4lld %9.1f", (long long)worker->now.busy, (long long)worker->now.threads,
+                 fleet_worker_rate(worker));
+    if (COLS > NAME_WIDTH + 75) {
+        (void)printw("  %-8.8s %-8.8s %s", worker->now.version, worker->now.config, started);
+    }
 }
 
 static void draw_table_head(const struct top *top)
 {
     (void)attron(A_UNDERLINE);
     if (top->view == TOP_WORKERS) {
-        (void)mvprintw(2, 0, "%-*s %-9s %9s %9s  %-8s %-8s %s", NAME_WIDTH + 12, "WORKER", "STATE",
-                       "BUSY", "JOBS/S", "VERSION", "CONFIG", "STARTED");
+        (void)mvprintw(2, 0, "%-*s %-9s %9s %9s", NAME_WIDTH + 12, "WORKER", "STATE", "BUSY",
+                       "JOBS/S");
+        if (COLS > NAME_WIDTH + 75) {
+            (void)printw("  %-8s %-8s %s", "VERSION", "CONFIG", "STARTED");
+        }
     } else {
         bool is_types = top->view == TOP_TYPES;
         (void)mvprintw(2, 0, "%-*s %9s %8s %7s %7s%s %8s %7s %7s %s", NAME_WIDTH,

@@ -80,7 +80,9 @@ static void change_holds(struct wr_consumer *consumer, int64_t now_us)
         if (is_held) {
             wr_consumer_keep(consumer, source, 0);
         }
-        wr_log(WR_INFO, is_held ? "source.hold" : "source.release", "queue=%s", source->name);
+        if (!source->is_absent) {
+            wr_log(WR_INFO, is_held ? "source.hold" : "source.release", "queue=%s", source->name);
+        }
     }
 }
 
