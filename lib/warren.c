@@ -379,6 +379,9 @@ warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warre
                            ? "the worker runs already"
                            : "the worker was started before; open another to start again");
     }
+    if (!w->is_stepped) {
+        wr_log_limit((uint32_t)w->settings->log_rate, NULL);
+    }
     warren_status rc = wr_worker_serve(w, err);
     rc = rc ? rc : start_parts(w, signals, err);
     w->state = rc ? WR_WORKER_STOPPED : WR_WORKER_RUNNING;
@@ -411,6 +414,7 @@ static warren_status end(warren *w, bool drained, int64_t until_us, warren_error
     wr_log(WR_INFO, "worker.stop", "drained=%d done=%llu retried=%llu dead=%llu given_back=%llu",
            drained, (unsigned long long)stats.done, (unsigned long long)stats.retried,
            (unsigned long long)stats.dead, (unsigned long long)stats.given_back);
+    wr_log_flush(true);
     if (all_ended) {
         return WARREN_OK;
     }

@@ -59,10 +59,18 @@ static void log_repeat(const struct wr_request *request, const char *text)
     char id[256];
     char quoted_id[300];
     char why[300];
-    (void)snprintf(id, sizeof id, "%.*s", WR_SLICE(request->parcel.message.message_id));
-    wr_log(WR_WARN, "forward.repeat", "id=%s exchange=%s key=%s tries=%d cause=%s",
+    char type[256 + 8];
+    char trace_id[WR_TRACE_ID_SIZE] = "";
+    const struct wr_message *message = &request->parcel.message;
+    struct wr_field field;
+    bool has_trace = wr_table_find(message->headers, WR_H_TRACEPARENT, &field) &&
+                     wr_trace_id_of(field.value, trace_id);
+    (void)snprintf(id, sizeof id, "%.*s", WR_SLICE(message->message_id));
+    wr_log(WR_WARN, "forward.repeat", "type=%s id=%s exchange=%s key=%s tries=%d%s%s cause=%s",
+           wr_text_quote(type, sizeof type, message->type),
            wr_log_quote(quoted_id, sizeof quoted_id, id), request->parcel.exchange,
-           request->parcel.key, request->tries, wr_log_quote(why, sizeof why, text));
+           request->parcel.key, request->tries, has_trace ? " trace_id=" : "", trace_id,
+           wr_log_quote(why, sizeof why, text));
 }
 
 static void count_failure(struct wr_outbox *outbox, warren_status status)

@@ -17,15 +17,23 @@ void wr_overtime_done(struct wr_overtime *overtime)
     (void)pthread_mutex_destroy(&overtime->lock);
 }
 
+static void copy(char *out, size_t size, struct wr_slice from)
+{
+    size_t used = from.size < size - 1 ? from.size : size - 1;
+    if (used) {
+        memcpy(out, from.data, used);
+    }
+    out[used] = '\0';
+}
+
 void wr_overtime_begin(struct wr_overtime *overtime, const struct warren_job *job)
 {
-    size_t most = sizeof overtime->id - 1;
-    size_t size = job->id.size < most ? job->id.size : most;
     WR_SCOPED_LOCK(&overtime->lock);
     overtime->lane = job->lane;
     overtime->deadline_us = job->deadline_us;
-    memcpy(overtime->id, job->id.data, size);
-    overtime->id[size] = '\0';
+    overtime->attempt = (int)job->books.attempt + 1;
+    copy(overtime->id, sizeof overtime->id, job->id);
+    copy(overtime->traceparent, sizeof overtime->traceparent, job->books.traceparent);
 }
 
 void wr_overtime_end(struct wr_overtime *overtime)
@@ -37,14 +45,17 @@ void wr_overtime_end(struct wr_overtime *overtime)
 bool wr_overtime_look(struct wr_overtime *overtime, int64_t now_us)
 {
     char id[2 * sizeof overtime->id];
+    char trace_id[WR_TRACE_ID_SIZE] = "";
     WR_SCOPED_LOCK(&overtime->lock);
     if (!overtime->deadline_us || now_us < overtime->deadline_us) {
         return false;
     }
     overtime->deadline_us = 0;
     const struct wr_lane *lane = overtime->lane;
-    wr_log(WR_WARN, "job.overrun", "queue=%s type=%s id=%s timeout_ms=%lld", lane->queue->name,
-           lane->settings->type, wr_log_quote(id, sizeof id, overtime->id),
-           (long long)lane->settings->timeout_ms);
+    bool has_trace = wr_trace_id_of(wr_slice_of(overtime->traceparent), trace_id);
+    wr_log(WR_WARN, "job.overrun", "queue=%s type=%s id=%s attempt=%d timeout_ms=%lld%s%s",
+           lane->queue->name, lane->settings->type, wr_log_quote(id, sizeof id, overtime->id),
+           overtime->attempt, (long long)lane->settings->timeout_ms, has_trace ? " trace_id=" : "",
+           trace_id);
     return true;
 }

@@ -18,6 +18,8 @@ struct wr_overtime {
     int64_t deadline_us; /* 0: nothing to watch */
     const struct wr_lane *lane;
     char id[64];
+    int attempt;
+    char traceparent[64]; /* "": none */
 };
 
 void wr_overtime_init(struct wr_overtime *overtime);

@@ -39,20 +39,17 @@ static void settle(struct wr_runner *runner, struct warren_job *job, enum wr_set
     runner->settle(runner->user, job);
 }
 
+/* A line about a job: who it is, `more`, and an error when there is one. */
 static void log_job(enum wr_level level, const char *event, const struct warren_job *job,
-                    const char *more)
+                    const char *more, const char *error)
 {
     char text[600];
-    char id[300];
+    char who[WR_JOB_WHO_SIZE];
     if (!wr_log_wants(level)) {
         return;
     }
-    (void)snprintf(id, sizeof id, "%.*s", WR_SLICE(job->id));
-    char quoted_id[400];
-    wr_log(level, event, "queue=%s type=%s id=%s attempt=%d%s%s", job->queue->name,
-           job->settings ? job->settings->type : "-", wr_log_quote(quoted_id, sizeof quoted_id, id),
-           (int)job->books.attempt + 1, more,
-           job->text ? wr_log_quote(text, sizeof text, job->text) : "\"\"");
+    wr_log(level, event, "%s%s%s%s", wr_job_who(job, who), more, error ? " error=" : "",
+           error ? wr_log_quote(text, sizeof text, error) : "");
 }
 
 const char *wr_runner_home(char *out, size_t size, const struct warren_job *job)
@@ -82,7 +79,7 @@ static void forward(struct wr_runner *runner, struct warren_job *job, const stru
     struct errand *errand = calloc(1, sizeof *errand);
     if (!errand || wr_parcel_forward(&errand->request.parcel, job, how)) {
         free(errand);
-        log_job(WR_ERROR, "job.no_memory", job, " ignoring=verdict given_back=1 error=");
+        log_job(WR_ERROR, "job.no_memory", job, " outcome=requeue ignoring=verdict", job->text);
         settle(runner, job, WR_SETTLE_REQUEUE);
         return;
     }
@@ -114,8 +111,8 @@ static void bury(struct wr_runner *runner, struct warren_job *job, const char *r
         how.text = "";
     }
     char more[80];
-    (void)snprintf(more, sizeof more, " reason=%s error=", reason);
-    log_job(WR_WARN, "job.dead", job, more);
+    (void)snprintf(more, sizeof more, " outcome=dead reason=%s", reason);
+    log_job(WR_WARN, "job.dead", job, more, job->text);
     wr_record_death(job, reason);
     forward(runner, job, &how);
 }
@@ -133,8 +130,9 @@ static void postpone(struct wr_runner *runner, struct warren_job *job, enum wr_f
         how.text = "";
     }
     char more[80];
-    (void)snprintf(more, sizeof more, " delay_ms=%lld error=", (long long)rounded_ms);
-    log_job(WR_INFO, kind == WR_FORWARD_RETRY ? "job.retry" : "job.snooze", job, more);
+    (void)snprintf(more, sizeof more, " outcome=%s delay_ms=%lld",
+                   kind == WR_FORWARD_RETRY ? "retry" : "snooze", (long long)rounded_ms);
+    log_job(WR_INFO, kind == WR_FORWARD_RETRY ? "job.retry" : "job.snooze", job, more, job->text);
     wr_record_outcome(job, kind == WR_FORWARD_RETRY ? WR_OUTCOME_RETRY : WR_OUTCOME_SNOOZE);
     forward(runner, job, &how);
 }
@@ -160,7 +158,7 @@ static void retry(struct wr_runner *runner, struct warren_job *job)
 
 static void discard(struct wr_runner *runner, struct warren_job *job)
 {
-    log_job(WR_WARN, "job.discard", job, " error=");
+    log_job(WR_WARN, "job.discard", job, " outcome=discard", job->text);
     wr_record_outcome(job, WR_OUTCOME_DISCARD);
     settle(runner, job, WR_SETTLE_ACK);
 }
@@ -190,6 +188,7 @@ static void carry_out(struct wr_runner *runner, struct warren_job *job)
     }
     switch (job->verdict) {
     case WARREN_DONE:
+        log_job(WR_DEBUG, "job.done", job, " outcome=done", NULL);
         wr_record_outcome(job, WR_OUTCOME_DONE);
         settle(runner, job, WR_SETTLE_ACK);
         return;
@@ -221,13 +220,7 @@ static void published(struct wr_request *request, warren_status status, const wa
 {
     struct errand *errand = WR_OF(request, struct errand, request);
     if (status) {
-        char text[600];
-        char id[256];
-        char quoted_id[300];
-        (void)snprintf(id, sizeof id, "%.*s", WR_SLICE(errand->job->id));
-        wr_log(WR_WARN, "job.publish_failed", "id=%s error=%s",
-               wr_log_quote(quoted_id, sizeof quoted_id, id),
-               wr_log_quote(text, sizeof text, error->text));
+        log_job(WR_WARN, "job.publish_failed", errand->job, "", error->text);
         atomic_store(&errand->job->publish_failed, true);
     }
     wr_runner_conclude(errand->runner, errand->job);
@@ -330,7 +323,7 @@ void wr_runner_run(void *user, struct warren_job *job)
     wr_ledger_begin(runner->ledger, job->slot, job); /* a body may crash its check, too */
     if (check(runner, job)) { /* nobody's fault: it is tried again, here or elsewhere */
         wr_ledger_end(runner->ledger, job->slot);
-        log_job(WR_ERROR, "job.no_memory", job, " given_back=1 error=");
+        log_job(WR_ERROR, "job.no_memory", job, " outcome=requeue", job->text);
         settle(runner, job, WR_SETTLE_REQUEUE);
         return;
     }

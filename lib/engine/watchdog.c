@@ -44,6 +44,7 @@ static void *loop(void *user)
     while (!dog->stops) {
         (void)wr_cond_wait(&dog->end, &dog->lock, LOOK_EVERY_US);
         look(dog);
+        wr_log_flush(false); /* what nobody else tells */
     }
     (void)pthread_mutex_unlock(&dog->lock);
     return NULL;

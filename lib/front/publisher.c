@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "base/thread.h"
 #include "engine/watchdog.h"
@@ -322,6 +323,7 @@ warren_status warren_publisher_open(warren_publisher **out, const char *config, 
     }
     own->own_settings = settings;
     own->is_own = true;
+    wr_log_limit((uint32_t)settings->log_rate, NULL);
     wr_watch_init(&own->watch, "publisher");
     rc = start_own(own, err);
     if (rc) {

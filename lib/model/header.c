@@ -116,6 +116,16 @@ static warren_status read_own(const struct wr_field *field, struct wr_bookkeepin
     return WARREN_OK;
 }
 
+/* The trace that a sender is in; what is no string is ignored, as the W3C says. */
+static void read_trace(const struct wr_field *field, struct wr_bookkeeping *out)
+{
+    if (!out->traceparent.size && wr_slice_is(field->name, WR_H_TRACEPARENT)) {
+        (void)wr_field_string(field, &out->traceparent);
+    } else if (!out->tracestate.size && wr_slice_is(field->name, WR_H_TRACESTATE)) {
+        (void)wr_field_string(field, &out->tracestate);
+    }
+}
+
 warren_status wr_bookkeeping_read(struct wr_table headers, struct wr_bookkeeping *out,
                                   warren_error *err)
 {
@@ -134,6 +144,7 @@ warren_status wr_bookkeeping_read(struct wr_table headers, struct wr_bookkeeping
         } else if (!wr_strip_is_broker_header(field.name)) {
             out->foreign_count++;
             out->foreign_bytes += field.entry.size;
+            read_trace(&field, out);
         }
     }
     return first;

@@ -8,6 +8,7 @@
 #define WR_MODEL_HEADER_H
 
 #include "model/message.h"
+#include "model/trace.h"
 
 #define WR_H_ATTEMPT "x-warren-attempt"
 #define WR_H_CRASHES "x-warren-crashes"
@@ -57,6 +58,8 @@ struct wr_bookkeeping {
     int64_t expires_ms;
     struct wr_slice type;
     struct wr_slice backoff;
+    struct wr_slice traceparent; /* as it came, well-formed or not; empty: none */
+    struct wr_slice tracestate;
     struct wr_table errors; /* members of the array */
     size_t foreign_count;   /* headers that are neither Warren's nor the broker's */
     size_t foreign_bytes;

@@ -107,6 +107,7 @@ struct wr_settings {
     int64_t control_heartbeat_ms;
     char *log_level;     /* error, warn, info, debug */
     char *log_format;    /* auto, text, json */
+    int log_rate;        /* lines of one event a second; 0: all */
     char *queues_folder; /* as written; relative to the folder of `file` */
     struct wr_queue_settings *queues;
     size_t queue_count;

@@ -172,6 +172,10 @@ static const struct wr_option options[] = {
     { "log.format", WR_OPTION_CHOICE, "auto", NULL, NULL, "auto|text|json",
       "How they are written. auto: text on a terminal, else JSON.", false,
       IN_SETTINGS(log_format) },
+    { "log.rate", WR_OPTION_INT, "50", "0", "1000000", NULL,
+      "How many lines of one event are written a second, in the whole process; then one line says how "
+      "many were left out. 0: all.",
+      false, IN_SETTINGS(log_rate) },
 
     { "queue.name", WR_OPTION_STRING, NULL, NULL, NULL, NULL,
       "The queue's name in the broker, at most 235 bytes; its dead letters go to <name>.dead.",

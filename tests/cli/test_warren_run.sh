@@ -93,7 +93,7 @@ assert_contains "$out" 'no "ada"\x0ahere' "with the handler's words"
 kill -TERM "$child"
 wait "$child"
 assert_eq $? 0 "SIGTERM drains: exit 0"
-bad_lines=$(grep -cvE '^\{"time":"[0-9-]+T[0-9:.]+Z","level":"[a-z]+","event":"[a-z._]+"(,"[a-z_0-9]+":.*)?\}$' \
+bad_lines=$(grep -cvE '^\{"ts":"[0-9-]+T[0-9:.]+Z","level":"[a-z]+","event":"[a-z._]+","msg":"[^"]+"(,"[a-z_0-9]+":.*)?\}$' \
     background.err)
 assert_eq "$bad_lines" 0 "each log line is one JSON object"
 assert_contains "$(cat background.err)" '"type":"bad"' "with its fields as members"
@@ -116,7 +116,7 @@ assert_contains "$err" 'http.listen: got "80.80", want' "and named with its plac
 with_http 0
 start_in_background env --default-signal "$WARREN" run --config config/http.cfg --plugin ./plugin.so
 wait_for 20 has_started || fail "the worker starts" "$(cat background.err)" worker.start
-address=$(sed -n 's/.*"event":"http.listen","address":"\([^"]*\)".*/\1/p' background.err)
+address=$(sed -n 's/.*"event":"http.listen",.*"address":"\([^"]*\)".*/\1/p' background.err)
 with_http "$address"
 for probe in live ready startup; do
     run "$WARREN" run --config config/http.cfg --probe "$probe"

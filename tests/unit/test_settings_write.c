@@ -29,7 +29,7 @@ static const char odd[] =
     "delay: { max = \"388d\"; }; limits: { body = \"1000B\"; headers = 0; header_bytes = \"2kB\";\n"
     "  json_depth = 7; }; publish: { window = 9; timeout = \"90s\"; };\n"
     "http: { listen = \"[::1]:9400\"; connections = 7; types = 3; timeout = \"9s\"; };\n"
-    "log: { level = \"debug\"; format = \"json\"; };\n"
+    "log: { level = \"debug\"; format = \"json\"; rate = 5; };\n"
     "queues: ( { name = \"q\\\"1\"; type = \"classic\"; exchange = \"e\"; default_type = \"a\";\n"
     "  json = \"raw\"; prefetch = 12; max_crashes = 4; retry: { attempts = 7; backoff = \"fixed\"; "
     "first = "

@@ -144,12 +144,27 @@ WARREN_API void warren_stats(const warren *w, warren_stats_data *out);
  * warren_stop, warren_close or the end of warren_run; NULL before and after. Any thread. */
 WARREN_API warren_publisher *warren_worker_publisher(warren *w);
 
-/** Receives the library's log lines: `level` 0 error … 3 debug, a stable event name, and key=value
- * fields. Called from any of the library's threads. */
+/** Receives the library's log lines: `level` 0 error … 3 debug, a stable event name (docs/logs.md lists
+ * them), and key=value fields. Never a job's body. Called from any of the library's threads. */
 typedef void warren_log_sink(void *user, int level, const char *event, const char *fields);
 
 /** Sends log lines up to `level` to `sink`, for the whole process; NULL: nowhere (the default). */
 WARREN_API void warren_log_to(warren_log_sink *sink, void *user, int level);
+
+/** Changes the level of the lines that go to the sink, at any time. Any thread. */
+WARREN_API void warren_log_set_level(int level);
+
+enum { WARREN_LOG_JSON_SIZE = 16384 };
+
+/**
+ * For sinks: writes a line as one JSON object and a newline into `out`, which has `size` bytes. The
+ * members are ts (now: RFC 3339, UTC, milliseconds), level, event, msg (a sentence about the event),
+ * then the fields, whole numbers as numbers. Returns its length, or 0 when it doesn't fit
+ * (WARREN_LOG_JSON_SIZE bytes are always enough for a line of the library) or memory is short. Any
+ * thread.
+ */
+WARREN_API size_t warren_log_json(char *out, size_t size, int level, const char *event,
+                                  const char *fields);
 
 /** The level that the configuration asks for: 0 error … 3 debug. */
 WARREN_API int warren_log_level(const warren *w);

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: who a job is, for every log line about it: the same fields, in the same order, whoever
+// writes the line. Never its body.
+#include <stdio.h>
+
+#include "model/job.h"
+
+bool wr_job_trace_id(const struct warren_job *job, char out[WR_TRACE_ID_SIZE])
+{
+    return wr_trace_id_of(job->books.traceparent, out);
+}
+
+const char *wr_job_who(const struct warren_job *job, char *out)
+{
+    char id[300];
+    char trace_id[WR_TRACE_ID_SIZE] = "";
+    char took[48] = "";
+    bool has_trace = wr_job_trace_id(job, trace_id);
+    if (job->drains) { /* its handler was called */
+        int64_t us = wr_clock_mono_us(job->clock) - job->started_us;
+        (void)snprintf(took, sizeof took, " duration_ms=%lld", (long long)(us / WR_US_PER_MS));
+    }
+    (void)snprintf(out, WR_JOB_WHO_SIZE, "queue=%s type=%s id=%s attempt=%d%s%s%s",
+                   job->queue->name, job->settings ? job->settings->type : "-",
+                   wr_text_quote(id, sizeof id, job->id), (int)job->books.attempt + 1, took,
+                   has_trace ? " trace_id=" : "", trace_id);
+    return out;
+}
