@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/signals.h"
 #include "base/stacks.h"
 #include "engine/dial.h"
@@ -49,9 +50,7 @@ warren_status warren_open(warren **out, const char *config, warren_error *err)
     (void)pthread_mutex_init(&w->live_lock, NULL);
     wr_watch_init(&w->consumer_watch, "consumer");
     wr_watch_init(&w->publisher_watch, "publisher");
-    char host[64] = "localhost";
-    (void)gethostname(host, sizeof host - 1);
-    (void)snprintf(w->name, sizeof w->name, "%s-%d", host, (int)getpid());
+    (void)wr_process_name(w->name, sizeof w->name);
     const char *title =
         w->settings->broker.connection_name ? w->settings->broker.connection_name : "warren";
     (void)snprintf(w->consumer_name, sizeof w->consumer_name, "%s %s consumer", title, w->name);
@@ -197,7 +196,11 @@ static warren_status make_publisher(warren *w, const struct wr_signals *signals,
         wr_broker_close(broker);
         return rc;
     }
-    return wr_front_publisher_new(&w->front, w->publisher, w->settings, w->clock, err);
+    rc = wr_front_publisher_new(&w->front, w->publisher, w->settings, w->clock, err);
+    if (!rc) {
+        wr_front_publisher_trace(w->front, w->tracer);
+    }
+    return rc;
 }
 
 static warren_status build_topology(warren *w, warren_error *err)
@@ -262,6 +265,7 @@ static warren_status make_pool(warren *w, warren_error *err)
                                     .worker = w->name,
                                     .publisher = w->publisher,
                                     .ledger = wr_charge_ledger(w->charge),
+                                    .tracer = w->tracer,
                                     .settle = wr_consumer_settle,
                                     .is_stale = wr_consumer_is_stale,
                                     .user = w->consumer };
@@ -290,6 +294,7 @@ static warren_status start_threads(warren *w, warren_error *err)
     }
     struct wr_watch *const watches[] = { &w->consumer_watch, &w->publisher_watch };
     warren_status rc = wr_watchdog_new(&w->dog, watches, 2, err);
+    rc = rc ? rc : wr_tracer_start(w->tracer, err);
     rc = rc ? rc : wr_publisher_start(w->publisher, err);
     return rc ? rc : wr_consumer_start(w->consumer, err);
 }
@@ -297,6 +302,7 @@ static warren_status start_threads(warren *w, warren_error *err)
 static warren_status start_parts(warren *w, const struct wr_signals *signals, warren_error *err)
 {
     warren_status rc = load_listed_plugins(w, err);
+    rc = rc ? rc : wr_tracer_new(&w->tracer, w->settings, w->clock, w->name, err);
     rc = rc ? rc : build_topology(w, err);
     rc = rc ? rc : wr_roster_build(&w->roster, w->settings, w->topology, err);
     if (!rc) {
@@ -371,6 +377,13 @@ static bool stop_parts(warren *w, bool drained, int64_t until_us)
     return true;
 }
 
+/* After all that has spans. It is freed with the worker: a handler may still run, and counts be read. */
+static void stop_tracer(warren *w)
+{
+    bool is_free = wr_tracer_stop(w->tracer);
+    w->is_abandoned = w->is_abandoned || !is_free;
+}
+
 warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warren_error *err)
 {
     if (w->state != WR_WORKER_NEW) {
@@ -387,6 +400,7 @@ warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warre
     w->state = rc ? WR_WORKER_STOPPED : WR_WORKER_RUNNING;
     if (rc) {
         (void)stop_parts(w, true, 0);
+        stop_tracer(w);
         wr_http_stop(TAKE(w->http));
         return rc;
     }
@@ -407,6 +421,7 @@ warren_status warren_start(warren *w, warren_error *err)
 static warren_status end(warren *w, bool drained, int64_t until_us, warren_error *err)
 {
     bool all_ended = stop_parts(w, drained, until_us);
+    stop_tracer(w);
     wr_http_stop(TAKE(w->http));
     w->state = WR_WORKER_STOPPED;
     warren_stats_data stats = { .size = sizeof stats };
@@ -504,6 +519,7 @@ void warren_close(warren *w)
     free(w->plugins);
     wr_roster_done(&w->roster);
     wr_topology_free(w->topology);
+    wr_tracer_free(w->tracer);
     wr_settings_free(w->settings);
     wr_worker_forget(w);
     wr_watch_done(&w->consumer_watch);

@@ -24,10 +24,15 @@ int64_t wr_clock_mono_us(const struct wr_clock *clock)
     return clock ? atomic_load(&clock->now_us) : read_us(CLOCK_MONOTONIC);
 }
 
+int64_t wr_clock_wall_us(const struct wr_clock *clock)
+{
+    return clock ? clock->wall_start_ms * WR_US_PER_MS + atomic_load(&clock->now_us)
+                 : read_us(CLOCK_REALTIME);
+}
+
 int64_t wr_clock_wall_ms(const struct wr_clock *clock)
 {
-    return clock ? clock->wall_start_ms + atomic_load(&clock->now_us) / WR_US_PER_MS
-                 : read_us(CLOCK_REALTIME) / WR_US_PER_MS;
+    return wr_clock_wall_us(clock) / WR_US_PER_MS;
 }
 
 void wr_clock_pass_us(int64_t us)

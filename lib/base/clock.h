@@ -26,6 +26,9 @@ int64_t wr_clock_mono_us(const struct wr_clock *clock);
 /** Milliseconds since 1970-01-01 UTC: for what other machines read. */
 int64_t wr_clock_wall_ms(const struct wr_clock *clock);
 
+/** The same in microseconds: for the begin of a span. */
+int64_t wr_clock_wall_us(const struct wr_clock *clock);
+
 /** Lets this thread sleep for so long (below a second), on the machine's clock. */
 void wr_clock_pass_us(int64_t us);
 

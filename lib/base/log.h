@@ -48,9 +48,8 @@ void wr_log(enum wr_level level, const char *event, const char *format, ...)
 /** Logs what somebody has asked for, as "info" but whatever the level is. */
 void wr_log_asked(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/** The level in effect, and another one for it. */
+/** The level in effect. */
 enum wr_level wr_log_level(void);
-void wr_log_set_level(enum wr_level level);
 
 /** Writes `text` into `out` (size bytes) as a quoted, escaped and capped value; returns `out`. */
 const char *wr_log_quote(char *out, unsigned long size, const char *text);

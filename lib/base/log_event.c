@@ -83,6 +83,10 @@ static const struct wr_log_event events[] = {
     { "topology.note", WR_INFO,
       "what stands at the broker differs from what would be declared, and is used as it is",
       "Read `text`." },
+    { "trace.dropped", WR_WARN, "spans were dropped, since the collector did not take them in time",
+      "Look whether the collector keeps up; lower `trace.sample`. Jobs are not held up by it." },
+    { "trace.failed", WR_WARN, "spans could not be sent to the collector",
+      "Read `error`; look whether `trace.endpoint` is right. Jobs are not held up by it." },
     { "worker.start", WR_INFO, "the worker takes jobs", "Nothing." },
     { "worker.stop", WR_INFO, "the worker has ended; its counts are in the line", "Nothing." },
 };

@@ -2,11 +2,16 @@
 // DESIGN: what can be done with requests without knowing the publisher: end one, end those of a list that are over.
 #include "engine/request.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
+#include "engine/tracer.h"
 
 void wr_request_finish(struct wr_request *request, warren_status status, const char *text)
 {
     warren_error error;
+    if (request->span) {
+        wr_tracer_published(request->tracer, TAKE(request->span), status, text);
+    }
     if (!status) {
         request->done(request, WARREN_OK, NULL);
         return;

@@ -13,6 +13,8 @@
 #include "model/parcel.h"
 #include "warren/error.h"
 
+struct wr_tracer;
+
 /** One message to be published. Taken by submit, given back to `done`, which frees it with
  * wr_parcel_done and as the struct it is embedded in. */
 struct wr_request {
@@ -22,6 +24,8 @@ struct wr_request {
     int64_t deadline_us; /* otherwise: when to give up; on the publisher's clock */
     void (*done)(struct wr_request *request, warren_status status, const warren_error *error);
     void *user;
+    struct wr_tracer *tracer;
+    struct wr_span *span; /* owned: of this publish; NULL: none */
     /* The publisher's own. */
     bool is_returned;
     bool was_sent;

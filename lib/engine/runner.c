@@ -36,6 +36,7 @@ struct errand {
 static void settle(struct wr_runner *runner, struct warren_job *job, enum wr_settle how)
 {
     job->settle = how;
+    wr_tracer_settle(runner->tracer, job);
     runner->settle(runner->user, job);
 }
 
@@ -114,6 +115,8 @@ static void bury(struct wr_runner *runner, struct warren_job *job, const char *r
     (void)snprintf(more, sizeof more, " outcome=dead reason=%s", reason);
     log_job(WR_WARN, "job.dead", job, more, job->text);
     wr_record_death(job, reason);
+    job->verdict = WARREN_DEAD;
+    job->reason = reason;
     forward(runner, job, &how);
 }
 
@@ -175,6 +178,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct warren_job *job, co
 /* The verdict, once nothing of the job is unconfirmed. */
 static void carry_out(struct wr_runner *runner, struct warren_job *job)
 {
+    wr_tracer_conclude(runner->tracer, job);
     if (runner->is_stale(runner->user,
                          job)) { /* it runs again: a copy of it would be one too many */
         wr_record_outcome(job, WR_OUTCOME_INTERRUPTED);
@@ -228,6 +232,29 @@ static void published(struct wr_request *request, warren_status status, const wa
     free(errand);
 }
 
+static warren_status compose(struct wr_runner *runner, const struct warren_job *job,
+                             const struct warren_message *message, struct wr_request *out,
+                             warren_error *err)
+{
+    const struct wr_settings *settings = runner->settings;
+    struct wr_tracing tracing;
+    wr_tracer_compose(runner->tracer, job, message, &tracing);
+    struct wr_compose how = { settings->ns, settings->delay_max_ms, settings->body_most,
+                              wr_clock_wall_ms(runner->clock), tracing.carried };
+    warren_status rc = wr_parcel_compose(&out->parcel, message, &how, err);
+    if (!rc && wr_parcel_keep(&out->parcel)) {
+        wr_parcel_done(&out->parcel);
+        rc = wr_no_memory(err);
+    }
+    if (rc) {
+        wr_tracing_drop(&tracing);
+        return rc;
+    }
+    out->tracer = runner->tracer;
+    out->span = wr_tracing_take(&tracing, &out->parcel, message);
+    return WARREN_OK;
+}
+
 warren_status wr_runner_publish(struct wr_runner *runner, struct warren_job *job,
                                 const struct warren_message *message, warren_error *err)
 {
@@ -235,21 +262,13 @@ warren_status wr_runner_publish(struct wr_runner *runner, struct warren_job *job
     if (!errand) {
         return wr_no_memory(err);
     }
-    const struct wr_settings *settings = runner->settings;
-    struct wr_compose how = { settings->ns, settings->delay_max_ms, settings->body_most,
-                              wr_clock_wall_ms(runner->clock) };
-    warren_status rc = wr_parcel_compose(&errand->request.parcel, message, &how, err);
+    warren_status rc = compose(runner, job, message, &errand->request, err);
     if (rc) {
         free(errand);
         return rc;
     }
-    if (wr_parcel_keep(&errand->request.parcel)) {
-        wr_parcel_done(&errand->request.parcel);
-        free(errand);
-        return wr_no_memory(err);
-    }
     errand->request.deadline_us =
-        wr_clock_mono_us(runner->clock) + settings->publish_timeout_ms * WR_US_PER_MS;
+        wr_clock_mono_us(runner->clock) + runner->settings->publish_timeout_ms * WR_US_PER_MS;
     errand->request.done = published;
     errand->runner = runner;
     errand->job = job;
@@ -328,8 +347,10 @@ void wr_runner_run(void *user, struct warren_job *job)
         return;
     }
     if (!job->reason) {
+        wr_tracer_begin(runner->tracer, job);
         WR_CRASH_POINT("before_handler");
         job->verdict = lane->handler(job, lane->user);
+        wr_tracer_end(runner->tracer, job);
         job->settings = atomic_load(&lane->settings); /* a failure goes by the newest policy */
         WR_CRASH_POINT("before_ack");
         wr_record_run(job, wr_clock_mono_us(runner->clock));

@@ -12,6 +12,7 @@
 
 #include "engine/counters.h"
 #include "engine/publisher.h"
+#include "engine/tracer.h"
 #include "io/ledger.h"
 #include "model/job.h"
 
@@ -21,6 +22,7 @@ struct wr_runner {
     const char *worker; /* this worker's name in histories */
     struct wr_publisher *publisher;
     struct wr_ledger *ledger;                           /* may be NULL */
+    struct wr_tracer *tracer;                           /* may be NULL */
     void (*settle)(void *user, struct warren_job *job); /* takes the job; any thread */
     /* Whether the broker has taken the job back meanwhile; any thread. */
     bool (*is_stale)(void *user, const struct warren_job *job);

@@ -14,8 +14,10 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/random.h"
 #include "base/thread.h"
+#include "engine/tracer.h"
 #include "engine/watchdog.h"
 #include "model/parcel.h"
 
@@ -23,6 +25,7 @@ struct warren_publisher {
     struct wr_publisher *publisher;
     const struct wr_settings *settings;
     const struct wr_clock *clock;
+    struct wr_tracer *tracer;         /* NULL: none; owned by one that was opened on its own */
     struct wr_settings *own_settings; /* of one that was opened on its own */
     bool is_own;
     struct wr_watch watch; /* of one that was opened on its own: over its connection */
@@ -44,18 +47,26 @@ struct errand {
     void *user;
 };
 
-static warren_status compose(const warren_publisher *publisher, struct wr_parcel *parcel,
+static warren_status compose(const warren_publisher *publisher, struct wr_request *request,
                              const warren_message *message, warren_error *err)
 {
     const struct wr_settings *settings = publisher->settings;
+    struct wr_tracing tracing;
+    wr_tracer_compose(publisher->tracer, NULL, message, &tracing);
     struct wr_compose how = { settings->ns, settings->delay_max_ms, settings->body_most,
-                              wr_clock_wall_ms(publisher->clock) };
-    warren_status rc = wr_parcel_compose(parcel, message, &how, err);
-    if (!rc && wr_parcel_keep(parcel)) {
-        wr_parcel_done(parcel);
+                              wr_clock_wall_ms(publisher->clock), tracing.carried };
+    warren_status rc = wr_parcel_compose(&request->parcel, message, &how, err);
+    if (!rc && wr_parcel_keep(&request->parcel)) {
+        wr_parcel_done(&request->parcel);
         rc = wr_no_memory(err);
     }
-    return rc;
+    if (rc) {
+        wr_tracing_drop(&tracing);
+        return rc;
+    }
+    request->tracer = publisher->tracer;
+    request->span = wr_tracing_take(&tracing, &request->parcel, message);
+    return WARREN_OK;
 }
 
 void wr_front_publisher_wait(const warren_publisher *publisher, pthread_cond_t *cond,
@@ -127,7 +138,7 @@ warren_status warren_publish_async(warren_publisher *publisher, const warren_mes
         return wr_no_memory(err);
     }
     wait_for_room(publisher);
-    warren_status rc = compose(publisher, &errand->request.parcel, message, err);
+    warren_status rc = compose(publisher, &errand->request, message, err);
     if (rc) {
         release_room(publisher);
         free(errand);
@@ -217,7 +228,7 @@ warren_status warren_publish(warren_publisher *publisher, const warren_message *
     if (!wait) {
         return wr_no_memory(err);
     }
-    warren_status rc = compose(publisher, &wait->request.parcel, message, err);
+    warren_status rc = compose(publisher, &wait->request, message, err);
     if (rc) {
         free(wait);
         return rc;
@@ -253,6 +264,11 @@ warren_status wr_front_publisher_new(warren_publisher **out, struct wr_publisher
     wr_cond_init(&front->has_room);
     *out = front;
     return WARREN_OK;
+}
+
+void wr_front_publisher_trace(warren_publisher *publisher, struct wr_tracer *tracer)
+{
+    publisher->tracer = tracer;
 }
 
 void wr_front_publisher_pump(warren_publisher *publisher, void (*pump)(void *user), void *user)
@@ -292,6 +308,13 @@ static warren_status start_own(warren_publisher *own, warren_error *err)
         wr_broker_close(broker);
         return rc;
     }
+    char instance[128];
+    rc = wr_tracer_new(&own->tracer, settings, NULL, wr_process_name(instance, sizeof instance),
+                       err);
+    rc = rc ? rc : wr_tracer_start(own->tracer, err);
+    if (rc) {
+        return rc;
+    }
     struct wr_watch *const watches[] = { &own->watch };
     rc = wr_watchdog_new(&own->dog, watches, 1, err);
     return rc ? rc : wr_publisher_start(own->publisher, err);
@@ -304,7 +327,9 @@ static void free_own(warren_publisher *own, int64_t timeout_us)
     bool is_free = !own->publisher || wr_publisher_stop(own->publisher, timeout_us);
     (void)wr_publisher_free(own->publisher);
     wr_watchdog_free(own->dog);
+    is_free = wr_tracer_stop(own->tracer) && is_free; /* no request is left that has a span */
     if (is_free) {
+        wr_tracer_free(own->tracer);
         wr_watch_done(&own->watch);
         wr_settings_free(settings);
         wr_front_publisher_free(own);

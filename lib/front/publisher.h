@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "engine/publisher.h"
+#include "engine/tracer.h"
 #include "model/settings.h"
 #include "warren/publisher.h"
 
@@ -16,6 +17,9 @@
 warren_status wr_front_publisher_new(warren_publisher **out, struct wr_publisher *publisher,
                                      const struct wr_settings *settings,
                                      const struct wr_clock *clock, warren_error *err);
+
+/** Its messages get spans of that tracer (borrowed; NULL: none) from here on. */
+void wr_front_publisher_trace(warren_publisher *publisher, struct wr_tracer *tracer);
 
 /** Whoever waits calls `pump` again and again instead of sleeping: for a publisher that has no
  * thread. */

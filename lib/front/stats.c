@@ -120,6 +120,11 @@ void warren_stats(const warren *w, warren_stats_data *out)
                                 .config_reload_ok = atomic_load(&w->is_as_configured),
                                 .config_reloaded_ms = atomic_load(&w->configured_ms) };
     look_at_parts(w, &stats);
+    if (atomic_load(&w->has_started) && w->tracer) { /* which stays until the worker is closed */
+        struct wr_exporter_counts spans = wr_exporter_counts(wr_tracer_exporter(w->tracer));
+        stats.spans_exported = spans.exported;
+        stats.spans_dropped = spans.dropped;
+    }
     size_t size = out->size < sizeof stats ? out->size : sizeof stats;
     stats.size = size;
     memcpy(out, &stats, size);

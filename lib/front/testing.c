@@ -339,8 +339,10 @@ static warren_status call_with(const struct wr_settings *settings, struct call *
 {
     const struct wr_queue_settings *queue = &settings->queues[0];
     struct wr_job_rules rules = { settings, queue, wr_slice_of("warren.jobs") };
-    struct wr_compose how = { settings->ns, settings->delay_max_ms, settings->body_most,
-                              wr_clock_wall_ms(NULL) };
+    struct wr_compose how = { .ns = settings->ns,
+                              .delay_max_ms = settings->delay_max_ms,
+                              .body_most = settings->body_most,
+                              .wall_ms = wr_clock_wall_ms(NULL) };
     struct wr_parcel parcel;
     warren_status rc = wr_parcel_compose(&parcel, message, &how, err);
     if (rc) {

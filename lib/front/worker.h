@@ -50,6 +50,7 @@ struct warren {
     _Atomic(struct wr_topology *) topology; /* the newest */
     bool trusts_x_death;                    /* the server does, so the topology is for that */
     struct wr_counters counters;
+    struct wr_tracer *tracer; /* NULL: nothing is traced */
     struct wr_charge *charge; /* NULL: none wanted, or none possible */
     struct wr_watch consumer_watch;
     struct wr_watch publisher_watch;

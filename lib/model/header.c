@@ -116,14 +116,15 @@ static warren_status read_own(const struct wr_field *field, struct wr_bookkeepin
     return WARREN_OK;
 }
 
-/* The trace that a sender is in; what is no string is ignored, as the W3C says. */
-static void read_trace(const struct wr_field *field, struct wr_bookkeeping *out)
+/* The trace that a sender is in; what is no string is ignored, as the W3C says. True: it is no header
+ * that the limits of others' headers count, since we may have added it. */
+static bool read_trace(const struct wr_field *field, struct wr_bookkeeping *out)
 {
-    if (!out->traceparent.size && wr_slice_is(field->name, WR_H_TRACEPARENT)) {
-        (void)wr_field_string(field, &out->traceparent);
-    } else if (!out->tracestate.size && wr_slice_is(field->name, WR_H_TRACESTATE)) {
-        (void)wr_field_string(field, &out->tracestate);
-    }
+    struct wr_slice *member = wr_slice_is(field->name, WR_H_TRACEPARENT)  ? &out->traceparent
+                              : wr_slice_is(field->name, WR_H_TRACESTATE) ? &out->tracestate
+                                                                          : NULL;
+    return member && !member->size && field->value.size <= WR_TRACE_HEADER_MOST &&
+           wr_field_string(field, member);
 }
 
 warren_status wr_bookkeeping_read(struct wr_table headers, struct wr_bookkeeping *out,
@@ -141,10 +142,9 @@ warren_status wr_bookkeeping_read(struct wr_table headers, struct wr_bookkeeping
         if (row) {
             warren_status rc = read_own(&field, out, first ? NULL : err);
             first = first ? first : rc;
-        } else if (!wr_strip_is_broker_header(field.name)) {
+        } else if (!wr_strip_is_broker_header(field.name) && !read_trace(&field, out)) {
             out->foreign_count++;
             out->foreign_bytes += field.entry.size;
-            read_trace(&field, out);
         }
     }
     return first;

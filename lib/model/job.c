@@ -173,6 +173,7 @@ void wr_job_free(struct warren_job *job)
         free(WR_OF(link, struct kept_string, link));
     }
     wr_json_free(job->json);
+    wr_span_free(job->span);
     free(job->text);
     free(job);
 }

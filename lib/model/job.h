@@ -15,6 +15,7 @@
 #include "model/header.h"
 #include "model/message.h"
 #include "model/settings.h"
+#include "model/span.h"
 #include "model/uuid.h"
 #include "warren/job.h"
 
@@ -64,6 +65,12 @@ struct warren_job {
     const atomic_bool *drains; /* turns true when a drain begins */
     atomic_int open_publishes; /* of warren_job_publish, and 1 for the job itself */
     atomic_bool publish_failed;
+
+    /* Its trace: while there is a tracer, from its run on. */
+    bool is_traced;
+    struct wr_trace trace; /* of its processing */
+    struct wr_span
+        *span; /* owned: its processing, then its settling, while that lasts; NULL: none */
 
     /* What became of it. */
     warren_verdict verdict;

@@ -25,12 +25,20 @@ struct wr_parcel {
     char *kept; /* owned copies, or NULL */
 };
 
+/** The trace that a message is in: headers that it gets unless it has them. Empty: not. */
+struct wr_carried {
+    struct wr_slice parent;
+    struct wr_slice state;
+    struct wr_slice baggage;
+};
+
 /** What composing has to know. */
 struct wr_compose {
     const char *ns;
     int64_t delay_max_ms;
     int64_t body_most;
     int64_t wall_ms; /* now */
+    struct wr_carried carried;
 };
 
 /** Makes a parcel of a user's message. INVALID says which member is wrong. */

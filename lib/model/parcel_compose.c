@@ -168,6 +168,35 @@ static warren_status add_headers(struct wr_text *out, const warren_message *mess
     return WARREN_OK;
 }
 
+static bool has_header(const warren_message *message, const char *name)
+{
+    for (size_t i = 0; i < message->header_count; i++) {
+        if (strcmp(message->headers[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The trace that the message is in. Its baggage counts as a header of others, so it goes along only
+ * where a receiver's limits surely have room for it. */
+static void add_carried(struct wr_text *out, const warren_message *message,
+                        const struct wr_carried *carried)
+{
+    struct wr_slice baggage = carried->baggage;
+    if (carried->parent.size && !has_header(message, WR_H_TRACEPARENT)) {
+        wr_table_add_string(out, WR_H_TRACEPARENT, carried->parent);
+    }
+    if (carried->state.size && !has_header(message, WR_H_TRACESTATE)) {
+        wr_table_add_string(out, WR_H_TRACESTATE, carried->state);
+    }
+    bool has_room = message->header_count < HEADERS_MOST &&
+                    out->size + baggage.size <= HEADER_BYTES_MOST - WR_TRACE_HEADER_MOST;
+    if (baggage.size && has_room && !has_header(message, WR_H_BAGGAGE)) {
+        wr_table_add_string(out, WR_H_BAGGAGE, baggage);
+    }
+}
+
 static void add_own_headers(struct wr_text *out, const warren_message *message,
                             const struct wr_compose *how, int64_t delay_ms)
 {
@@ -261,6 +290,7 @@ warren_status wr_parcel_compose(struct wr_parcel *parcel, const warren_message *
     rc = rc ? rc : set_route(parcel, message, how, delay_ms, err);
     rc = rc ? rc : add_headers(&parcel->headers, message, err);
     if (!rc) {
+        add_carried(&parcel->headers, message, &how->carried);
         set_properties(parcel, message, how->wall_ms);
         add_own_headers(&parcel->headers, message, how, delay_ms);
         parcel->message.headers = (struct wr_table){ parcel->headers.data, parcel->headers.size };

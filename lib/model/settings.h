@@ -108,6 +108,11 @@ struct wr_settings {
     char *log_level;     /* error, warn, info, debug */
     char *log_format;    /* auto, text, json */
     int log_rate;        /* lines of one event a second; 0: all */
+
+    char *trace_endpoint; /* NULL or "": nothing is traced */
+    double trace_sample;  /* 0 to 1 */
+    bool trace_as_child;  /* parent = "child" */
+    char *trace_service;
     char *queues_folder; /* as written; relative to the folder of `file` */
     struct wr_queue_settings *queues;
     size_t queue_count;

@@ -348,6 +348,23 @@ static void check_listen(struct wr_reader *reader, config_setting_t *root)
     }
 }
 
+/* Whether a URL is one that spans can be sent to; a password in it would end in logs. */
+static void check_trace(struct wr_reader *reader, config_setting_t *root)
+{
+    const char *url = reader->settings->trace_endpoint;
+    if (!url || !*url) {
+        return;
+    }
+    const char *host = begins(url, "http://") ? url + 7 : begins(url, "https://") ? url + 8 : "";
+    struct wr_place place = place_of(reader, root, "trace.endpoint");
+    if (strchr(url, '@')) {
+        wr_problem_error(reader->problems, &place, "want a URL without user and password");
+    } else if (!*host || *host == '/' || *host == ':') {
+        wr_problem_error(reader->problems, &place,
+                         "got \"%.200s\", want http://host:port or https://host:port", url);
+    }
+}
+
 void wr_settings_check_main(struct wr_reader *reader, config_setting_t *root)
 {
     const struct wr_settings *settings = reader->settings;
@@ -361,6 +378,7 @@ void wr_settings_check_main(struct wr_reader *reader, config_setting_t *root)
         wr_problem_error(reader->problems, &place, "want whole seconds");
     }
     check_listen(reader, root);
+    check_trace(reader, root);
     check_url(reader, root);
     check_twins(reader, root);
     check_login(reader, root);

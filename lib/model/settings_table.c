@@ -177,6 +177,21 @@ static const struct wr_option options[] = {
       "many were left out. 0: all.",
       false, IN_SETTINGS(log_rate) },
 
+    { "trace.endpoint", WR_OPTION_STRING, "", NULL, NULL, NULL,
+      "The collector that spans are sent to, as OTLP/HTTP JSON: http://localhost:4318 (/v1/traces is "
+      "added). Empty: nothing is traced, but the trace that a message is in is carried on.",
+      false, IN_SETTINGS(trace_endpoint) },
+    { "trace.sample", WR_OPTION_FLOAT, "1.0", "0.0", "1.0", NULL,
+      "Which part of the traces that begin here is recorded. One that began elsewhere is recorded if "
+      "it was there.",
+      false, IN_SETTINGS(trace_sample) },
+    { "trace.parent", WR_OPTION_CHOICE, "link", NULL, NULL, "link|child",
+      "How the processing of a job belongs to its publish: link begins a trace of its own that links to "
+      "it; child goes on in the same trace.",
+      false, IN_SETTINGS(trace_as_child) },
+    { "trace.service", WR_OPTION_STRING, "warren", NULL, NULL, NULL,
+      "The service.name of the spans.", false, IN_SETTINGS(trace_service) },
+
     { "queue.name", WR_OPTION_STRING, NULL, NULL, NULL, NULL,
       "The queue's name in the broker, at most 235 bytes; its dead letters go to <name>.dead.",
       true, IN_QUEUE(name) },

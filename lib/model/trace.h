@@ -17,6 +17,7 @@
 #define WR_H_BAGGAGE "baggage"
 
 enum { WR_TRACE_SAMPLED = 1 };
+enum { WR_TRACE_HEADER_MOST = 512 }; /* bytes of a tracestate that everyone must carry */
 enum { WR_TRACEPARENT_SIZE = 56, WR_TRACE_ID_SIZE = 33, WR_SPAN_ID_SIZE = 17 }; /* with a NUL */
 
 /** A place in a trace. */

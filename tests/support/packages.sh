@@ -5,4 +5,4 @@
 # shellcheck disable=SC2034
 PACKAGES=(gcc g++ libc6-dev cmake ninja-build pkg-config librabbitmq-dev libjson-c-dev
     libconfig-dev libssl-dev libcurl4-openssl-dev libmicrohttpd-dev libncurses-dev zlib1g-dev libcunit1-dev universal-ctags
-    openssl curl ca-certificates procps rabbitmq-server amqp-tools tmux)
+    openssl curl python3 ca-certificates procps rabbitmq-server amqp-tools tmux)

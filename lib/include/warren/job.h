@@ -113,6 +113,17 @@ WARREN_API const char *warren_job_reply_to(const warren_job *job);
  * there. */
 WARREN_API const char *warren_job_header(const warren_job *job, const char *name, size_t *out_size);
 
+/**
+ * Writes the W3C `traceparent` of this run (55 bytes and a NUL), for a handler that calls on others:
+ * what they do becomes a child of it. Without a tracer (`trace.endpoint`) it is the message's own.
+ * False, and `out` untouched, when the job is in no trace.
+ */
+WARREN_API bool warren_job_traceparent(const warren_job *job, char out[56]);
+
+/** The trace id alone: 32 hex digits and a NUL, as in the log. False, and `out` untouched, when the
+ * job is in no trace. */
+WARREN_API bool warren_job_trace_id(const warren_job *job, char out[33]);
+
 /** A header that is a whole number. False when it isn't there or is none. */
 WARREN_API bool warren_job_header_int(const warren_job *job, const char *name, int64_t *out);
 
