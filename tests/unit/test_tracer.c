@@ -378,7 +378,7 @@ static void untraced_a_context_is_carried_on_to_what_a_handler_publishes(void)
 static void a_full_message_does_not_die_of_its_trace(void)
 {
     static warren_header headers[64];
-    static char names[64][8];
+    static char names[64][16];
     for (int i = 0; i < 64; i++) {
         (void)snprintf(names[i], sizeof names[i], "h%d", i);
         headers[i] = (warren_header){ .name = names[i], .value = "x" };
