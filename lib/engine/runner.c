@@ -40,16 +40,22 @@ static void settle(struct wr_runner *runner, struct warren_job *job, enum wr_set
     runner->settle(runner->user, job);
 }
 
-/* A line about a job: who it is, `more`, and an error when there is one. */
+/* A line about a job that has its verdict: who it is, what its handler took, `more`, and an error when
+ * there is one. */
 static void log_job(enum wr_level level, const char *event, const struct warren_job *job,
                     const char *more, const char *error)
 {
     char text[600];
+    char took[48] = "";
     char who[WR_JOB_WHO_SIZE];
     if (!wr_log_wants(level)) {
         return;
     }
-    wr_log(level, event, "%s%s%s%s", wr_job_who(job, who), more, error ? " error=" : "",
+    if (job->ended_us) {
+        int64_t took_us = job->ended_us - job->started_us;
+        (void)snprintf(took, sizeof took, " duration_ms=%lld", (long long)(took_us / WR_US_PER_MS));
+    }
+    wr_log(level, event, "%s%s%s%s%s", wr_job_who(job, who), took, more, error ? " error=" : "",
            error ? wr_log_quote(text, sizeof text, error) : "");
 }
 
@@ -224,7 +230,10 @@ static void published(struct wr_request *request, warren_status status, const wa
 {
     struct errand *errand = WR_OF(request, struct errand, request);
     if (status) {
-        log_job(WR_WARN, "job.publish_failed", errand->job, "", error->text);
+        char text[600];
+        char who[WR_JOB_WHO_SIZE]; /* its handler may still run */
+        wr_log(WR_WARN, "job.publish_failed", "%s error=%s", wr_job_who(errand->job, who),
+               wr_log_quote(text, sizeof text, error->text));
         atomic_store(&errand->job->publish_failed, true);
     }
     wr_runner_conclude(errand->runner, errand->job);

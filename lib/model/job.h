@@ -108,8 +108,8 @@ enum { WR_JOB_WHO_SIZE = 1024 };
 /** The id of the trace that the job is in, in hex. False: it is in none. */
 bool wr_job_trace_id(const struct warren_job *job, char out[WR_TRACE_ID_SIZE]);
 
-/** Writes who a job is, as fields of a log line: queue, type, id, attempt, what its handler took if it
- * was run, trace id if it has one. `out` has WR_JOB_WHO_SIZE bytes. Returns `out`. */
+/** Writes who a job is, as fields of a log line: queue, type, id, attempt, trace and span id if it has
+ * them. `out` has WR_JOB_WHO_SIZE bytes. Returns `out`. */
 const char *wr_job_who(const struct warren_job *job, char *out);
 
 /** A copy of the slice with a NUL, that lives as long as the job. "" without memory. */

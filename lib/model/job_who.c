@@ -19,19 +19,14 @@ const char *wr_job_who(const struct warren_job *job, char *out)
     char id[300];
     char trace_id[WR_TRACE_ID_SIZE] = "";
     char span_id[16 + WR_SPAN_ID_SIZE] = "";
-    char took[48] = "";
     bool has_trace = wr_job_trace_id(job, trace_id);
-    if (job->drains) { /* its handler was called */
-        int64_t us = wr_clock_mono_us(job->clock) - job->started_us;
-        (void)snprintf(took, sizeof took, " duration_ms=%lld", (long long)(us / WR_US_PER_MS));
-    }
     if (job->is_traced) {
         memcpy(span_id, " span_id=", 9);
         wr_span_id_write(job->trace.span, span_id + 9);
     }
-    (void)snprintf(out, WR_JOB_WHO_SIZE, "queue=%s type=%s id=%s attempt=%d%s%s%s%s",
+    (void)snprintf(out, WR_JOB_WHO_SIZE, "queue=%s type=%s id=%s attempt=%d%s%s%s",
                    job->queue->name, job->settings ? job->settings->type : "-",
-                   wr_text_quote(id, sizeof id, job->id), (int)job->books.attempt + 1, took,
+                   wr_text_quote(id, sizeof id, job->id), (int)job->books.attempt + 1,
                    has_trace ? " trace_id=" : "", trace_id, span_id);
     return out;
 }

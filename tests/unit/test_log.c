@@ -271,6 +271,7 @@ static void each_line_about_a_job_says_which_and_none_its_body(void)
     story_open_queue(&story, "", "{ type = \"a\"; }");
     story_handle(&story, "a");
     story.act = by_id;
+    (void)story_advance(&story, 1000);
     listen(3);
     publish_marked("d-1");
     CU_ASSERT_EQUAL(story_run(&story), 1); /* done at its first attempt */
