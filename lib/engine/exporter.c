@@ -19,7 +19,7 @@
 #include "io/post.h"
 
 enum { FLUSH_EVERY_US = 1000000, RETRY_FIRST_US = 1000000, POST_MOST_MS = 5000 };
-enum { STOP_SLACK_US = 250000, WHY_SIZE = 256 };
+enum { STOP_SLACK_US = 600000, WHY_SIZE = 256 };
 
 struct wr_exporter {
     struct wr_exporter_options options;

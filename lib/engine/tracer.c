@@ -20,7 +20,7 @@
 #include "base/error.h"
 #include "base/random.h"
 
-enum { STOP_US = 500000 };
+enum { STOP_US = 400000 };
 
 struct wr_tracer {
     const struct wr_settings *settings;
