@@ -11,7 +11,7 @@
 
 enum wr_level { WR_ERROR = 0, WR_WARN = 1, WR_INFO = 2, WR_DEBUG = 3 };
 
-enum { WR_LOG_EVENTS_MOST = 64 };
+enum { WR_LOG_EVENTS_MOST = 96 };
 
 struct wr_log_event {
     const char *name;

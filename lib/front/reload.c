@@ -86,8 +86,8 @@ static const char *quote(char out[VALUE_SIZE], const char *text)
     return text ? wr_log_quote(out, VALUE_SIZE, text) : "-";
 }
 
-static void tell(const struct reload *reload, const char *event,
-                 const struct wr_difference *difference, const char *why)
+static void tell(const struct reload *reload, const struct wr_difference *difference,
+                 const char *why)
 {
     char from[VALUE_SIZE];
     char to[VALUE_SIZE];
@@ -96,10 +96,10 @@ static void tell(const struct reload *reload, const char *event,
         return;
     }
     bool is_refused = why != NULL;
-    wr_log(is_refused ? WR_WARN : WR_INFO, event, "option=%s queue=%s type=%s from=%s to=%s%s%s",
-           difference->option->path, difference->queue ? difference->queue : "-",
-           difference->type ? difference->type : "-", quote(from, difference->from),
-           quote(to, difference->to), is_refused ? " why=" : "",
+    wr_log(is_refused ? WR_WARN : WR_INFO, is_refused ? "config.refused" : "config.changed",
+           "option=%s queue=%s type=%s from=%s to=%s%s%s", difference->option->path,
+           difference->queue ? difference->queue : "-", difference->type ? difference->type : "-",
+           quote(from, difference->from), quote(to, difference->to), is_refused ? " why=" : "",
            is_refused ? quote(reason, why) : "");
 }
 
@@ -111,7 +111,7 @@ static void refuse(struct reload *reload, const struct wr_difference *difference
     reload->refused++;
     wr_text_add_string(&reload->waiting, reload->refused > 1 ? "; " : "");
     wr_difference_write(difference, &reload->waiting);
-    tell(reload, "config.refused", difference, why);
+    tell(reload, difference, why);
 }
 
 static enum wr_level level_of(const char *name)
@@ -158,7 +158,7 @@ static warren_status take_one(struct reload *reload, const struct wr_difference 
         rc = wr_settings_take(reload->newer, reload->files, difference, err);
         reload->changed++;
         if (!difference->is_implied) {
-            tell(reload, "config.changed", difference, NULL);
+            tell(reload, difference, NULL);
         }
     }
     wr_text_done(&why);

@@ -29,6 +29,7 @@ static const char odd[] =
     "delay: { max = \"388d\"; }; limits: { body = \"1000B\"; headers = 0; header_bytes = \"2kB\";\n"
     "  json_depth = 7; }; publish: { window = 9; timeout = \"90s\"; };\n"
     "http: { listen = \"[::1]:9400\"; connections = 7; types = 3; timeout = \"9s\"; };\n"
+    "control: { enabled = true; heartbeat = \"7s\"; };\n"
     "log: { level = \"debug\"; format = \"json\"; rate = 5; };\n"
     "trace: { endpoint = \"https://c:4318\"; sample = 0.25; parent = \"child\"; service = \"s\"; };\n"
     "queues: ( { name = \"q\\\"1\"; type = \"classic\"; exchange = \"e\"; default_type = \"a\";\n"
