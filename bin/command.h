@@ -80,6 +80,8 @@ int cmd_dead_show(const struct args *args);
 int cmd_dead_replay(const struct args *args);
 int cmd_dead_drop(const struct args *args);
 int cmd_top(const struct args *args);
+int cmd_generate_alerts(const struct args *args);
+int cmd_generate_dashboard(const struct args *args);
 int cmd_bench(const struct args *args);
 int cmd_completion(const struct args *args);
 int cmd_help(const struct args *args);

@@ -114,6 +114,16 @@ static const struct option_row set_options[] = {
     END
 };
 
+static const struct option_row alert_options[] = {
+    { "rabbitmq", 0, NULL, "those on RabbitMQ's own metrics, which need its plugin" },
+    { "runbooks", 0, "URL", "what stands before a page's name; default: docs/runbooks/" },
+    END
+};
+
+static const struct option_row to_file[] = {
+    { "output", 'o', "FILE", "write it there; default: to standard output" }, END
+};
+
 static const struct option_row force[] = { { "force", 0, NULL, "overwrite files that are there" },
                                            END };
 
@@ -249,6 +259,21 @@ const struct command commands[] = {
       "its own (<namespace>.bench-<random>) that it removes again, also after Ctrl-C. Your queues\n"
       "aren't touched, but your broker is busy for some 20 s.",
       "warren bench\nwarren bench --seconds 10 --body 4KiB --type quorum -o json", cmd_bench },
+    { "generate", "alerts", "", 0, 0, "Write alerting rules for Prometheus.",
+      OPTIONS(alert_options, to_file, common),
+      "Their limits follow from the queue files: how long a job may run from its timeout, how "
+      "many\n"
+      "may fail from its attempts, how many may wait from its concurrency. Without a "
+      "configuration\n"
+      "they are those of deploy/prometheus, for any queue.",
+      "warren generate alerts -o warren.rules.yml\n"
+      "warren generate alerts --rabbitmq --runbooks https://wiki.example.org/warren/",
+      cmd_generate_alerts },
+    { "generate", "dashboard", "", 0, 0, "Write a dashboard for Grafana.", OPTIONS(to_file, common),
+      "Queues and types to choose from are those of the queue files. Without a configuration it "
+      "is\n"
+      "deploy/grafana/warren.json, which finds them by itself.",
+      "warren generate dashboard -o warren.json", cmd_generate_dashboard },
     { "completion", NULL, "bash", 1, 1, "Write a completion script for the shell.",
       OPTIONS(only_help), NULL, "source <(warren completion bash)", cmd_completion },
     { "help", NULL, "[TOPIC]...", 0, 2, "Show help: for a command, `exit` or `config`.",

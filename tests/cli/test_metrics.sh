@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # What a worker under load shows to Prometheus, in both formats, is accepted by promtool and by the
-# OpenMetrics parser of Prometheus' Python client.
+# OpenMetrics parser of Prometheus' Python client; and whatever rules and dashboard ask for is there.
 # shellcheck source=tests/support/lib.sh disable=SC2016,SC2317 # words in quotes, functions for wait_for
 . "$1/tests/support/lib.sh"
 # shellcheck source=tests/support/observe.sh
@@ -71,6 +71,20 @@ assert_eq "$out$err" "" "not even a word"
 assert_eq "$(tail -n 1 openmetrics.txt)" "# EOF" "OpenMetrics says where it ends"
 assert_eq "$(observe names text text.txt)" "$(observe names openmetrics openmetrics.txt)" \
     "both formats have the same series"
+
+# A metric that is renamed leaves no alert and no panel behind that can never show anything.
+observe names text text.txt >there
+missing()
+{
+    observe used "$@" | grep ^warren_ | grep -vxFf there
+}
+run observe used "$root/deploy/prometheus/warren.rules.yml"
+assert_contains "$out" warren_dead_letters_total "the rules' metrics are found"
+assert_eq "$(missing "$root/deploy/prometheus/warren.rules.yml")" "" "each metric of the rules is there"
+assert_eq "$(missing "$root/deploy/grafana/warren.json")" "" "each metric of the dashboard is there"
+sed 's/warren_dead_letters/warren_dead_mail/' "$root/deploy/grafana/warren.json" >renamed.json
+assert_eq "$(missing renamed.json)" warren_dead_mail_total "one that isn't there is named"
+
 sed 's/^warren_ready 1/warren_ready one/' openmetrics.txt >broken.txt
 run observe names openmetrics broken.txt
 [[ $status != 0 ]] || fail "a broken scrape is found" "exit 0" "another"

@@ -6,6 +6,7 @@
 #     observe_ready                      # $promtool and $prometheus, ./plugin.so
 #     start_worker config/warren.cfg     # $child; its address in $address
 #     scrape text scrape.txt
+root=${root:?source lib.sh first}
 tools=$("$root/tests/support/prometheus") || bail_out "no promtool"
 promtool=$tools/promtool prometheus=$tools/prometheus
 
