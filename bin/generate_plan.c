@@ -12,7 +12,7 @@
 #include "warren/config.h"
 #include "when.h"
 
-#define OTHER "(other)"
+static const char other[] = "(other)";
 
 static const char *text_of(json_object *object, const char *key)
 {
@@ -68,7 +68,7 @@ static void add_type(struct plan *plan, json_object *job, size_t queue, const ch
                              .concurrency = number_of(job, "concurrency"),
                              .attempts = number_of(part_of(job, "retry"), "attempts") };
     struct plan_type *last = plan->type_count ? &plan->types[plan->type_count - 1] : NULL;
-    if (last && last->queue == queue && strcmp(last->type, type) == 0) {
+    if (last && last->queue == queue && last->type == other && type == other) {
         last->timeout_ms = longer(last->timeout_ms, row.timeout_ms);
         last->concurrency += row.concurrency;
         last->attempts = most(last->attempts, row.attempts);
@@ -106,7 +106,7 @@ static bool add_queue(struct plan *plan, json_object *queue, int64_t *shown)
         int64_t concurrency = number_of(job, "concurrency");
         int64_t timeout_ms = duration_of(job, "timeout");
         row->timeout_ms = i ? longer(row->timeout_ms, timeout_ms) : timeout_ms;
-        add_type(plan, job, number, (*shown)-- > 0 ? type : OTHER);
+        add_type(plan, job, number, (*shown)-- > 0 ? type : other);
         if (json_object_get_boolean(part_of(job, "isolate"))) {
             is_whole = add_inbox(plan, isolated_name(row->name, type), concurrency) && is_whole;
         } else {

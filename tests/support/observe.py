@@ -7,6 +7,8 @@
                                              (JSON), one a line, with a dashboard's variables filled
   observe.py used FILE...                    print the metric names in these expressions
   observe.py rules FILE...                   print them as recording rules, for promtool
+  observe.py firing <ANSWER                  print the names of the alerts that fire, from Prometheus'
+                                             /api/v1/alerts; an error if a text could not be filled in
 """
 import json
 import re
@@ -78,8 +80,19 @@ def as_rules(paths):
     return yaml.safe_dump({"groups": [{"name": "check", "rules": rules}]}, width=1000).rstrip()
 
 
+def firing():
+    alerts = json.load(sys.stdin)["data"]["alerts"]
+    for alert in alerts:
+        for text in alert["annotations"].values():
+            if "error expanding" in text or "no value" in text:
+                sys.exit(f"{alert['labels']['alertname']}: {text}")
+    return sorted({alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"})
+
+
 def main(verb, *rest):
-    if verb == "names":
+    if verb == "firing":
+        lines = firing()
+    elif verb == "names":
         lines = names(*rest)
     elif verb == "expressions":
         lines = expressions(rest)
@@ -93,6 +106,6 @@ def main(verb, *rest):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -1,0 +1,206 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# A real Prometheus scrapes a worker. Each alert of `warren generate alerts` is quiet while all is well,
+# and fires when what it is for has been brought about, on a broker of this test's own. Only how long it
+# must be so is shortened.
+# shellcheck source=tests/support/lib.sh disable=SC2016,SC2317 # words in quotes, functions for wait_for
+. "$1/tests/support/lib.sh"
+# shellcheck source=tests/support/observe.sh
+. "$1/tests/support/observe.sh"
+cd "$work" || exit 1
+own=$(mktemp -d "${WARREN_TEST_SCRATCH:-${TMPDIR:-/tmp}}/broker.XXXXXX")
+
+end()
+{
+    local code=$?
+    "$root/deploy/dev/broker" stop --purge "$own" >/dev/null 2>&1
+    rm -rf "$own"
+    (exit "$code")
+    leave
+}
+trap end EXIT
+own_ctl()
+{
+    "$root/deploy/dev/broker" ctl --dir "$own" -q "$@"
+}
+WARREN_AMQP_URL=$("$root/deploy/dev/broker" start --management "$own") || bail_out "no broker"
+export WARREN_AMQP_URL
+management=$("$root/deploy/dev/broker" management-url "$own")
+build_plugin
+
+# --- a worker and its Prometheus ------------------------------------------------------------------
+
+configure()
+{
+    cat <<CFG
+broker: { url = "\${env:WARREN_AMQP_URL}"; };
+http: { listen = "$1"; };
+CFG
+}
+mkdir -p config/queues
+configure 0 >config/warren.cfg
+cat >config/queues/load.cfg <<'CFG'
+queue: { name = "load";
+  jobs: ( { type = "good"; timeout = "30s"; }, { type = "bad"; }, { type = "useless"; }, { type = "stray"; },
+          { type = "flaky"; concurrency = 4; retry: { attempts = 1000; backoff = "fixed"; first = "500ms"; }; } ); };
+CFG
+cat >config/queues/slow.cfg <<'CFG'
+queue: { name = "slow"; jobs: ( { type = "hang"; timeout = "1s"; hard_timeout = "2s"; } ); };
+CFG
+cat >config/queues/deadly.cfg <<'CFG'
+queue: { name = "deadly"; max_crashes = 1; jobs: ( { type = "crash"; timeout = "30s"; } ); };
+CFG
+export WARREN_CONFIG=config/warren.cfg
+start_worker config/warren.cfg
+worker=$child
+configure "$address" >config/warren.cfg
+
+"$WARREN" generate alerts | sed 's/^\( *for:\) .*/\1 2s/' >rules.yml
+names=$(sed -n 's/^ *- alert: //p' rules.yml | sort -u)
+assert_eq "$names" "$(sed -n 's/^ *- alert: //p' "$root/deploy/prometheus/warren.rules.yml" | sort -u)" \
+    "the alerts are those that are shipped"
+cat >prometheus.yml <<CFG
+global: { scrape_interval: 1s, evaluation_interval: 1s }
+rule_files: [rules.yml]
+scrape_configs: [{ job_name: load, static_configs: [{ targets: ['$address'] }] }]
+CFG
+has_prometheus()
+{
+    where=$(sed -n 's/.*msg="Listening on" address=\([0-9.:]*\).*/\1/p' prometheus.log)
+    [[ -n $where ]] && curl -sf "http://$where/-/ready" >ready
+}
+# start_prometheus DATA: its pid in $prometheus_pid, its place in $where.
+start_prometheus()
+{
+    "$prometheus" --config.file=prometheus.yml --storage.tsdb.path="$1" \
+        --web.listen-address=127.0.0.1:0 >prometheus.log 2>&1 </dev/null &
+    prometheus_pid=$!
+    children+=("$prometheus_pid")
+    wait_for 60 has_prometheus || bail_out "no Prometheus: $(cat prometheus.log)"
+}
+start_prometheus data
+ask()
+{
+    curl -sSf -G "http://$where/api/v1/query" --data-urlencode "query=$1"
+}
+firing()
+{
+    curl -sSf "http://$where/api/v1/alerts" | observe firing
+}
+
+# --- all is well ----------------------------------------------------------------------------------
+
+# Its jobs, enough for each rule to have been looked at.
+"$WARREN" publish good --lines < <(seq 200) >/dev/null 2>&1 || fail "jobs are published"
+has_seen()
+{
+    ask 'sum(count_over_time(warren_build_info[5m])) > 5' | grep -q '"value"' &&
+        ask 'warren_jobs_processed_total{type="good",outcome="done"} == 200' | grep -q '"value"'
+}
+if wait_for 30 has_seen; then ok "Prometheus sees the worker and what it did"; else
+    fail "Prometheus sees the worker" "$(cat prometheus.log)" "scrapes"
+fi
+targets=$(curl -sSf "http://$where/api/v1/targets")
+assert_contains "$targets" '"lastError":""' "and has nothing against what it reads"
+assert_contains "$targets" '"health":"up"' "at all"
+assert_eq "$(firing)" "" "no alert fires"
+
+# --- nothing is -----------------------------------------------------------------------------------
+
+fired=''
+has_fired()
+{
+    firing | grep -qxF "$1"
+}
+expect_fired()
+{
+    local name
+    for name; do
+        if wait_for 90 has_fired "$name"; then ok "$name fires" && fired+=$name$'\n'; else
+            fail "$name fires" "$(firing)" "$name"
+        fi
+    done
+}
+
+# publish_foreign TYPE HEADERS: as a foreign client whose clock, or broker, is behind.
+publish_foreign()
+{
+    curl -sSf -X POST "$management/api/exchanges/%2f/warren.jobs/publish" -d "{\"routing_key\": \"$1\",
+        \"payload\": \"1\", \"payload_encoding\": \"string\", \"properties\": {\"headers\": {$2}}}" >/dev/null ||
+        fail "a job is published by HTTP"
+}
+ago_ms()
+{
+    echo "$(($(date +%s) - $1))000"
+}
+
+for type in bad stray hang; do
+    "$WARREN" publish "$type" 1 >/dev/null || fail "a job is published: $type"
+done
+"$WARREN" publish flaky --lines < <(seq 20) >/dev/null 2>&1 || fail "jobs are published: flaky"
+publish_foreign good "\"x-warren-enqueued-ms\": $(ago_ms 600)"
+expect_fired WarrenDeadLetters WarrenPublishesFailing WarrenJobStuck WarrenJobRunsLong \
+    WarrenJobFailureRatio WarrenRetryStorm WarrenJobWaitLong
+
+# Twenty seconds late counts only where the worker stood ready for so long.
+is_old_enough()
+{
+    ask 'count_over_time((warren_queue_consumed{queue="load"} == 1)[60s:1s]) > 25' | grep -q '"value"'
+}
+wait_for 60 is_old_enough || fail "the worker has consumed for 25 s"
+publish_foreign good "\"x-warren-run-at-ms\": $(ago_ms 60), \"x-warren-enqueued-ms\": $(ago_ms 61)"
+expect_fired WarrenLadderLate
+
+own_ctl set_vm_memory_high_watermark 0.00001 >/dev/null # the jobs that retry want to publish
+expect_fired WarrenBrokerBlocked
+own_ctl set_vm_memory_high_watermark 0.6 >/dev/null
+
+for loss in 1 2 3 4 5; do
+    connections=$(curl -sf "http://$address/metrics" | sed -n 's/^warren_connections_total{role="consumer"} //p')
+    own_ctl close_all_connections --global "cut $loss" >/dev/null
+    is_back()
+    {
+        (($(curl -sf "http://$address/metrics" | sed -n 's/^warren_connections_total{role="consumer"} //p') > connections))
+    }
+    wait_for 40 is_back || fail "the worker connects again"
+done
+expect_fired WarrenConnectionFlapping
+
+own_ctl stop_app >/dev/null
+expect_fired WarrenWorkerNotReady WarrenQueueNotConsumed
+own_ctl start_app >/dev/null
+is_ready()
+{
+    curl -sf "http://$address/readyz" >ready
+}
+wait_for 60 is_ready || fail "the worker is ready again"
+
+"$WARREN" publish crash 1 >/dev/null || fail "a job is published: crash"
+wait "$worker" 2>shell.err
+assert_eq $? 139 "a handler takes its worker with it"
+touch gate
+start_worker config/warren.cfg
+worker=$child
+expect_fired WarrenJobCrashes
+
+# A whole window without progress: of one that begins now.
+rm gate
+"$WARREN" publish hang 1 >/dev/null || fail "a job is published: hang"
+hangs()
+{
+    curl -sf "http://$address/metrics" | grep -q '^warren_jobs_in_flight{queue="slow"} 1'
+}
+wait_for 30 hangs || fail "the job hangs"
+kill -TERM "$prometheus_pid"
+wait "$prometheus_pid"
+start_prometheus other
+expect_fired WarrenNoProgress
+
+touch gate
+kill -TERM "$worker"
+wait "$worker"
+expect_fired WarrenMetricsAbsent
+assert_eq "$(sort <<<"${fired%$'\n'}")" "$names" "that was each of them"
+kill -TERM "$prometheus_pid"
+finish
