@@ -22,11 +22,23 @@
 //
 // How many there are is asked first, so that a message that dies again during a replay is not
 // replayed forever. Should fewer come (someone else takes them), an empty queue ends the walk.
+//
+// A broker closes the channel of a consumer that keeps a message for too long (its consumer_timeout,
+// 30 minutes by default). So a long walk, such as a slow replay, goes in rounds: after some minutes all
+// goes back in order, and the next round passes over as many as were visited and kept.
+//
+//     round 1  [ visited, kept | visited, removed | not yet ............ ]
+//     round 2  [ passed over   |                    visited ............ ]
+//
+// A visitor may put a message off. Both connections are served meanwhile, and what is delivered waits
+// in a list that is no longer than a block.
 #include "engine/deadwalk.h"
 
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 
@@ -39,19 +51,32 @@ enum {
     MOST_BLOCK = 2000, /* a quorum queue's cap for one consumer */
     BLOCK_BYTES = 16 * 1024 * 1024,
     ASK_AGAIN_US = 500 * 1000,
-    RETURN_US = 5 * 1000
+    RETURN_US = 5 * 1000,
+    IDLE_US = 100 * 1000, /* how often the caller hears of the walk */
+    ROUND_US = 5 * 60 * 1000 * 1000
 };
 
 struct progress {
     const struct wr_deadwalk *walk;
-    uint64_t left; /* messages that the walk has not seen */
+    /* Of the whole walk. */
+    uint64_t total;
+    uint64_t to_visit;
+    bool stopped; /* the visitor has seen enough */
+    int64_t told_us;
+    /* Of a round. */
+    uint64_t left; /* messages that the round has not seen */
+    uint64_t pass; /* the first of them, visited in earlier rounds */
+    uint64_t kept; /* visited ones that were kept, of all rounds */
     uint64_t seen;
     uint64_t seen_bytes;
+    int64_t round_end_us;
+    bool has_visited;                /* so that each round gets on, however short */
+    bool is_resting;                 /* the round's time is over: nothing more is visited in it */
     uint16_t channel;                /* of the block in hand */
     uint64_t block;                  /* how many it may hold */
     uint64_t held;                   /* how many it holds */
     uint16_t owed[LAST_CHANNEL + 1]; /* what goes back at the end, by channel */
-    bool stopped;                    /* the visitor has seen enough */
+    struct wr_list inbox;            /* delivered on the block's channel, and not looked at */
 };
 
 static int to_poll_ms(int64_t wait_us)
@@ -127,11 +152,52 @@ static warren_status open_block(struct progress *progress, warren_error *err)
     return rc;
 }
 
+/* Tells the caller how far the walk is, now and then. */
+static void tell(struct progress *progress)
+{
+    const struct wr_deadwalk *walk = progress->walk;
+    int64_t now_us = wr_clock_mono_us(NULL);
+    if (!walk->idle || now_us < progress->told_us + IDLE_US) {
+        return;
+    }
+    progress->told_us = now_us;
+    if (!walk->idle(walk->user, progress->total - progress->to_visit, progress->total)) {
+        progress->stopped = true;
+    }
+}
+
+/* Puts what was delivered into the inbox. One that can't be read is an empty block of no bytes. */
+static warren_status keep_delivery(struct progress *progress, struct wr_event *event,
+                                   warren_error *err)
+{
+    struct wr_delivery *delivery = event->delivery;
+    if (event->channel != progress->channel) {
+        wr_delivery_free(event->kind == WR_EVENT_DELIVERY ? delivery : NULL);
+        return WARREN_OK;
+    }
+    if (event->kind != WR_EVENT_DELIVERY) {
+        delivery = calloc(1, sizeof *delivery);
+        if (!delivery) {
+            return wr_no_memory(err);
+        }
+        delivery->tag = event->tag;
+    }
+    wr_list_push(&progress->inbox, &delivery->link);
+    return WARREN_OK;
+}
+
+static struct wr_delivery *take_delivery(struct progress *progress)
+{
+    struct wr_link *link = wr_list_take(&progress->inbox);
+    return link ? WR_OF(link, struct wr_delivery, link) : NULL;
+}
+
 /* Ends the block's consumer; what was still under way to it is not looked at. */
 static void cancel_block(struct progress *progress)
 {
     struct wr_broker *broker = progress->walk->broker;
     struct wr_event event;
+    struct wr_delivery *delivery;
     char consumer[32];
     name_consumer(consumer, sizeof consumer, progress->channel);
     (void)wr_broker_cancel(broker, progress->channel, consumer, NULL);
@@ -145,22 +211,10 @@ static void cancel_block(struct progress *progress)
             progress->owed[progress->channel]++;
         }
     } while (event.kind != WR_EVENT_NONE && event.kind != WR_EVENT_CLOSED);
-}
-
-static void settle(struct progress *progress, uint64_t tag, const struct wr_message *message)
-{
-    const struct wr_deadwalk *walk = progress->walk;
-    enum wr_walk_choice choice =
-        progress->stopped ? WR_WALK_KEEP : walk->visit(walk->user, message);
-    progress->left--;
-    progress->seen++;
-    if (choice == WR_WALK_REMOVE) {
-        (void)wr_broker_ack(walk->broker, progress->channel, tag, false);
-        return;
+    while ((delivery = take_delivery(progress))) {
+        progress->owed[progress->channel]++;
+        wr_delivery_free(delivery);
     }
-    progress->held++;
-    progress->owed[progress->channel]++;
-    progress->stopped = progress->stopped || choice == WR_WALK_STOP;
 }
 
 static warren_status explain_end(const struct progress *progress, const struct wr_event *event,
@@ -177,21 +231,11 @@ static warren_status explain_end(const struct progress *progress, const struct w
 
 static warren_status handle(struct progress *progress, struct wr_event *event, warren_error *err)
 {
-    bool is_ours = event->channel == progress->channel;
     switch (event->kind) {
     case WR_EVENT_DELIVERY:
-        if (is_ours) {
-            progress->seen_bytes += event->delivery->bytes;
-            settle(progress, event->delivery->tag, &event->delivery->message);
-        }
-        wr_delivery_free(event->delivery);
-        return WARREN_OK;
     case WR_EVENT_OVERSIZED:
     case WR_EVENT_MALFORMED:
-        if (is_ours) {
-            settle(progress, event->tag, NULL);
-        }
-        return WARREN_OK;
+        return keep_delivery(progress, event, err);
     case WR_EVENT_CANCELLED:
     case WR_EVENT_CHANNEL_CLOSED:
     case WR_EVENT_CLOSED:
@@ -199,6 +243,75 @@ static warren_status handle(struct progress *progress, struct wr_event *event, w
     default:
         return WARREN_OK;
     }
+}
+
+/* --- visiting --- */
+
+/* Serves the connection until then, or until the caller has enough or the round ends. */
+static warren_status wait_until(struct progress *progress, int64_t until_us, warren_error *err)
+{
+    warren_status rc = WARREN_OK;
+    for (;;) {
+        struct wr_event event;
+        int64_t now_us = wr_clock_mono_us(NULL);
+        tell(progress);
+        progress->is_resting = progress->is_resting || now_us >= progress->round_end_us;
+        if (rc || progress->stopped || progress->is_resting || now_us >= until_us) {
+            return rc;
+        }
+        int64_t next_us = now_us + IDLE_US < until_us ? now_us + IDLE_US : until_us;
+        wr_deadwalk_wait(progress->walk->broker, next_us, &event);
+        rc = handle(progress, &event, err);
+    }
+}
+
+/* Whether this one is visited; if not, it goes back as it came. */
+static bool is_for_visitor(struct progress *progress)
+{
+    if (progress->pass) {
+        progress->pass--;
+        return false;
+    }
+    return progress->to_visit && !progress->stopped && !progress->is_resting;
+}
+
+static void keep(struct progress *progress)
+{
+    progress->held++;
+    progress->owed[progress->channel]++;
+}
+
+static warren_status settle(struct progress *progress, const struct wr_delivery *delivery,
+                            warren_error *err)
+{
+    const struct wr_deadwalk *walk = progress->walk;
+    enum wr_walk_choice choice;
+    warren_status rc = WARREN_OK;
+    progress->left--;
+    progress->seen++;
+    progress->seen_bytes += delivery->bytes;
+    if (!is_for_visitor(progress)) {
+        keep(progress);
+        return WARREN_OK;
+    }
+    while ((choice = walk->visit(walk->user, delivery->bytes ? &delivery->message : NULL)) ==
+           WR_WALK_LATER) {
+        rc = wait_until(progress, walk->later_us ? *walk->later_us : 0, err);
+        if (rc || progress->stopped || progress->is_resting) {
+            keep(progress);
+            return rc;
+        }
+    }
+    progress->to_visit--;
+    progress->has_visited = true;
+    if (choice == WR_WALK_REMOVE) {
+        (void)wr_broker_ack(walk->broker, progress->channel, delivery->tag, false);
+        return WARREN_OK;
+    }
+    progress->kept++;
+    keep(progress);
+    progress->stopped = progress->stopped || choice == WR_WALK_STOP;
+    return WARREN_OK;
 }
 
 /* A queue that has gone meanwhile costs the channel (AMQP has it so): it is opened again. */
@@ -238,13 +351,20 @@ static warren_status take_block(struct progress *progress, warren_error *err)
     int64_t idle_since_us = wr_clock_mono_us(NULL);
     while (!rc && progress->left && progress->held < progress->block) {
         struct wr_event event;
-        wr_deadwalk_wait(progress->walk->broker, wr_clock_mono_us(NULL) + ASK_AGAIN_US, &event);
-        if (event.kind == WR_EVENT_NONE) {
-            rc = ask_again(progress, idle_since_us, err);
+        struct wr_delivery *delivery = take_delivery(progress);
+        tell(progress);
+        if (delivery) {
+            rc = settle(progress, delivery, err);
+            wr_delivery_free(delivery);
+            idle_since_us = wr_clock_mono_us(NULL);
+            progress->is_resting =
+                progress->is_resting ||
+                (progress->has_visited && idle_since_us >= progress->round_end_us);
             continue;
         }
-        rc = handle(progress, &event, err);
-        idle_since_us = wr_clock_mono_us(NULL);
+        wr_deadwalk_wait(progress->walk->broker, wr_clock_mono_us(NULL) + ASK_AGAIN_US, &event);
+        rc = event.kind == WR_EVENT_NONE ? ask_again(progress, idle_since_us, err)
+                                         : handle(progress, &event, err);
     }
     return rc;
 }
@@ -298,23 +418,51 @@ static warren_status count_messages(const struct wr_deadwalk *walk, struct wr_de
     }
 }
 
+/* Takes all there is, block by block, and gives back what was not removed. */
+static warren_status run_round(struct progress *progress, warren_error *err)
+{
+    const struct wr_deadwalk *walk = progress->walk;
+    warren_status rc = WARREN_OK;
+    progress->channel = FIRST_CHANNEL;
+    progress->has_visited = false;
+    progress->is_resting = false;
+    progress->seen = 0;
+    progress->seen_bytes = 0;
+    progress->round_end_us =
+        wr_clock_mono_us(NULL) + (walk->round_us ? walk->round_us : (int64_t)ROUND_US);
+    memset(progress->owed, 0, sizeof progress->owed);
+    while (!rc && progress->left) {
+        rc = open_block(progress, err);
+        if (!rc) {
+            rc = take_block(progress, err);
+            cancel_block(progress);
+        }
+        progress->channel++;
+    }
+    close_blocks(progress, progress->channel);
+    return rc;
+}
+
 warren_status wr_deadwalk_run(const struct wr_deadwalk *walk, warren_error *err)
 {
-    struct progress progress = { .walk = walk, .channel = FIRST_CHANNEL };
+    struct progress progress = { .walk = walk };
     struct wr_depth depth;
     warren_status rc = count_messages(walk, &depth, err);
     if (rc) {
         return rc;
     }
-    progress.left = depth.messages;
-    while (!rc && progress.left) {
-        rc = open_block(&progress, err);
-        if (!rc) {
-            rc = take_block(&progress, err);
-            cancel_block(&progress);
+    progress.total = depth.messages;
+    progress.to_visit = depth.messages;
+    do {
+        progress.left = depth.messages;
+        progress.pass = progress.kept;
+        rc = run_round(&progress, err);
+        if (rc || !progress.is_resting || progress.stopped || !progress.to_visit) {
+            break;
         }
-        progress.channel++;
-    }
-    close_blocks(&progress, progress.channel);
+        rc = count_messages(walk, &depth, err);
+    } while (!rc && depth.messages > progress.kept);
+    progress.told_us = 0;
+    tell(&progress);
     return rc;
 }

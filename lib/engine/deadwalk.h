@@ -13,11 +13,16 @@
 enum wr_walk_choice {
     WR_WALK_KEEP,   /* it goes back */
     WR_WALK_REMOVE, /* it is acknowledged */
-    WR_WALK_STOP    /* it goes back, and so do all others: nothing more is visited */
+    WR_WALK_STOP,   /* it goes back, and so do all others: nothing more is visited */
+    WR_WALK_LATER   /* it is visited again at `*later_us` */
 };
 
 /** Called for each message, oldest first. NULL: one whose properties or body can't be read. */
 typedef enum wr_walk_choice wr_walk_visitor(void *user, const struct wr_message *message);
+
+/** Told ten times a second, also while the walk waits, and once at the end, how many of `total`
+ * messages have been visited; false ends the walk as WR_WALK_STOP does. */
+typedef bool wr_walk_idler(void *user, uint64_t visited, uint64_t total);
 
 struct wr_deadwalk {
     struct wr_broker *broker; /* channel 1 is open; 2 and above are free */
@@ -26,6 +31,10 @@ struct wr_deadwalk {
                             end their walk */
     wr_walk_visitor *visit;
     void *user;
+    wr_walk_idler *idle;     /* NULL: nobody is told */
+    const int64_t *later_us; /* monotonic; for WR_WALK_LATER */
+    int64_t round_us; /* how long messages are held at most before they all go back for a moment;
+                                0: 5 minutes */
 };
 
 /** Walks. What was removed stays removed also when the walk fails later; all else goes back.

@@ -443,7 +443,11 @@ static void a_replay_that_is_killed_loses_nothing(void)
     CU_ASSERT(live_wait(has_all, NULL, 15000));
     CU_ASSERT(depth_of("emails") >= 99);
     CU_ASSERT_EQUAL(warren_dead_each(admin, &filter, mark_letter, found, &err), WARREN_OK);
-    struct wr_deadwalk walk = { broker, "emails", 5 * WR_US_PER_S, mark_message, found };
+    struct wr_deadwalk walk = { .broker = broker,
+                                .queue = "emails",
+                                .patience_us = 5 * WR_US_PER_S,
+                                .visit = mark_message,
+                                .user = found };
     CU_ASSERT_EQUAL(wr_deadwalk_run(&walk, &err), WARREN_OK);
     for (int i = 0; i < 1000; i++) {
         lost += !found[i];

@@ -56,7 +56,11 @@ static enum wr_walk_choice visit(void *user, const struct wr_message *message)
 
 static warren_status walk(struct walker *walker)
 {
-    struct wr_deadwalk deadwalk = { broker, "q.dead", PATIENCE_US, visit, walker };
+    struct wr_deadwalk deadwalk = { .broker = broker,
+                                    .queue = "q.dead",
+                                    .patience_us = PATIENCE_US,
+                                    .visit = visit,
+                                    .user = walker };
     return wr_deadwalk_run(&deadwalk, &err);
 }
 
@@ -100,7 +104,9 @@ static void an_empty_queue_is_walked_at_once(void)
 static void a_queue_that_is_not_there_is_not_found(void)
 {
     open_broker(0);
-    struct wr_deadwalk deadwalk = { broker, "other", PATIENCE_US, visit, NULL };
+    struct wr_deadwalk deadwalk = {
+        .broker = broker, .queue = "other", .patience_us = PATIENCE_US, .visit = visit
+    };
     CU_ASSERT_EQUAL(wr_deadwalk_run(&deadwalk, &err), WARREN_NOT_FOUND);
     wr_broker_close(broker);
 }
@@ -121,6 +127,95 @@ static void a_queue_that_someone_consumes_is_left_alone(void)
     wr_broker_close(broker);
 }
 
+/* Rounds so short that each of them visits a single message. */
+static void a_walk_in_many_rounds_visits_each_once_and_keeps_the_order(void)
+{
+    open_broker(LETTERS);
+    struct walker first = { .remove_each = 3 };
+    struct walker last = { .count = 0 };
+    struct wr_deadwalk deadwalk = { .broker = broker,
+                                    .queue = "q.dead",
+                                    .patience_us = PATIENCE_US,
+                                    .visit = visit,
+                                    .user = &first,
+                                    .round_us = 1 };
+    CU_ASSERT_EQUAL(wr_deadwalk_run(&deadwalk, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(first.count, LETTERS);
+    CU_ASSERT(is_rising(&first));
+    CU_ASSERT_EQUAL(walk(&last), WARREN_OK);
+    CU_ASSERT_EQUAL(last.count, LETTERS - (LETTERS + 2) / 3);
+    CU_ASSERT(is_rising(&last));
+    wr_broker_close(broker);
+}
+
+/* Puts each off once, and may have enough while it waits. */
+struct hesitant {
+    struct walker walker;
+    int64_t later_us;
+    bool is_late;
+    int idle_calls;
+    int idle_most; /* 0: never enough */
+    uint64_t visited;
+    uint64_t total;
+};
+
+static enum wr_walk_choice visit_late(void *user, const struct wr_message *message)
+{
+    struct hesitant *hesitant = user;
+    hesitant->is_late = !hesitant->is_late;
+    if (hesitant->is_late) {
+        hesitant->later_us =
+            wr_clock_mono_us(NULL) + (hesitant->idle_most ? 3600 * WR_US_PER_S : 100);
+        return WR_WALK_LATER;
+    }
+    return visit(&hesitant->walker, message);
+}
+
+static bool hear(void *user, uint64_t visited, uint64_t total)
+{
+    struct hesitant *hesitant = user;
+    hesitant->visited = visited;
+    hesitant->total = total;
+    return ++hesitant->idle_calls != hesitant->idle_most;
+}
+
+static warren_status walk_late(struct hesitant *hesitant)
+{
+    struct wr_deadwalk deadwalk = { .broker = broker,
+                                    .queue = "q.dead",
+                                    .patience_us = PATIENCE_US,
+                                    .visit = visit_late,
+                                    .user = hesitant,
+                                    .idle = hear,
+                                    .later_us = &hesitant->later_us };
+    return wr_deadwalk_run(&deadwalk, &err);
+}
+
+static void what_is_put_off_is_visited_later_and_in_order(void)
+{
+    open_broker(LETTERS);
+    struct hesitant hesitant = { .walker = { .remove_each = 1 } };
+    CU_ASSERT_EQUAL(walk_late(&hesitant), WARREN_OK);
+    CU_ASSERT_EQUAL(hesitant.walker.count, LETTERS);
+    CU_ASSERT(is_rising(&hesitant.walker));
+    CU_ASSERT_EQUAL(hesitant.visited, LETTERS);
+    CU_ASSERT_EQUAL(hesitant.total, LETTERS);
+    wr_broker_close(broker);
+}
+
+static void a_long_wait_ends_when_its_caller_has_enough(void)
+{
+    open_broker(LETTERS);
+    struct hesitant hesitant = { .idle_most = 2 };
+    struct walker last = { .count = 0 };
+    CU_ASSERT_EQUAL(walk_late(&hesitant), WARREN_OK);
+    CU_ASSERT_EQUAL(hesitant.walker.count, 0);
+    CU_ASSERT_EQUAL(walk(&last), WARREN_OK);
+    CU_ASSERT_EQUAL(last.count, LETTERS);
+    CU_ASSERT(is_rising(&last));
+    wr_broker_close(broker);
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -129,6 +224,9 @@ int main(void)
     CU_ADD_TEST(suite, an_empty_queue_is_walked_at_once);
     CU_ADD_TEST(suite, a_queue_that_is_not_there_is_not_found);
     CU_ADD_TEST(suite, a_queue_that_someone_consumes_is_left_alone);
+    CU_ADD_TEST(suite, a_walk_in_many_rounds_visits_each_once_and_keeps_the_order);
+    CU_ADD_TEST(suite, what_is_put_off_is_visited_later_and_in_order);
+    CU_ADD_TEST(suite, a_long_wait_ends_when_its_caller_has_enough);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
     CU_cleanup_registry();
