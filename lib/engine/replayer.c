@@ -4,6 +4,8 @@
 // queue takes comes back before its confirm, so the confirm decides what the return meant.
 #include "engine/replayer.h"
 
+#include <stdio.h>
+
 #include "base/error.h"
 #include "engine/deadwalk.h"
 
@@ -68,6 +70,9 @@ warren_status wr_replayer_send(struct wr_replayer *replayer, const struct wr_mes
                                warren_error *err)
 {
     bool was_returned = false;
+    if (*replayer->lost) {
+        return wr_fail(err, WARREN_CLOSED, "the connection was lost: %s", replayer->lost);
+    }
     warren_status rc = wr_broker_publish(replayer->broker, CHANNEL, message, err);
     if (rc) {
         return rc;
@@ -79,6 +84,20 @@ warren_status wr_replayer_send(struct wr_replayer *replayer, const struct wr_mes
                        WR_SLICE(message->key), WR_SLICE(message->exchange));
     }
     return rc;
+}
+
+void wr_replayer_serve(struct wr_replayer *replayer)
+{
+    struct wr_event event = { .kind = WR_EVENT_CLOSED };
+    while (replayer->broker && event.kind != WR_EVENT_NONE && !*replayer->lost) {
+        wr_broker_next(replayer->broker, &event);
+        if (event.kind == WR_EVENT_RETURNED) {
+            wr_delivery_free(event.delivery);
+        } else if (event.kind == WR_EVENT_CLOSED || event.kind == WR_EVENT_CHANNEL_CLOSED) {
+            (void)snprintf(replayer->lost, sizeof replayer->lost, "%s",
+                           *event.text ? event.text : "the broker closed it");
+        }
+    }
 }
 
 void wr_replayer_close(struct wr_replayer *replayer)

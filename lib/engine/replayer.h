@@ -15,6 +15,7 @@ struct wr_replayer {
     struct wr_broker *broker;
     int64_t timeout_us;
     uint64_t last_tag;
+    char lost[256]; /* why the connection has gone while nothing was sent; "": it has not */
 };
 
 /** Connects. Errors as wr_broker_open. */
@@ -25,6 +26,9 @@ warren_status wr_replayer_open(struct wr_replayer *replayer, const struct wr_set
  * takes no publishes now. TIMEOUT, CLOSED: it may have it or not. */
 warren_status wr_replayer_send(struct wr_replayer *replayer, const struct wr_message *message,
                                warren_error *err);
+
+/** Keeps the connection alive while nothing is sent; never waits. An unopened one is fine. */
+void wr_replayer_serve(struct wr_replayer *replayer);
 
 /** Closes; an unopened (zeroed) one is fine. */
 void wr_replayer_close(struct wr_replayer *replayer);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What stands behind a warren_admin: its settings and one connection, channel 1 of which is open
- * for questions. Shared by queue.c and dead.c. Threads: the admin's one.
+ * for questions. Shared by queue.c and dead*.c. Threads: the admin's one.
  */
 #ifndef WR_FRONT_ADMIN_H
 #define WR_FRONT_ADMIN_H
 
 #include "io/broker.h"
 #include "model/settings.h"
+#include "warren/dead.h"
 #include "warren/queue.h"
 
 enum { WR_ADMIN_CHANNEL = 1 };
@@ -16,6 +17,9 @@ struct warren_admin {
     struct wr_settings *settings;
     struct wr_broker *broker;
     bool hears_news; /* order.c: a channel takes what workers tell, until the end */
+    warren_dead_progress *progress; /* NULL: nobody is told */
+    void *progress_user;
+    double pace; /* of replays, letters a second; 0: none */
 };
 
 /** Asks for a queue's depth. NOT_FOUND has a text that says what to do; the channel is open again

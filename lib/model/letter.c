@@ -7,6 +7,9 @@
 // that the message left. The entry whose queue is the work queue says why, and how it had come
 // there; the order of entries differs by the broker's version. Only oversized bodies are rejected
 // by a worker, so the broker's "rejected" is told as `body_too_large`.
+//
+// The group of a letter is found when it is read, not when somebody asks: it costs a few microseconds,
+// as much as its headers' JSON.
 #include "model/letter.h"
 
 #include <limits.h>
@@ -14,9 +17,10 @@
 #include <stdlib.h>
 
 #include "model/delay.h"
+#include "model/fingerprint.h"
 #include "model/table_json.h"
 
-enum { ERRORS_MOST = 100, SHORT_STRINGS = 5 * 256 };
+enum { ERRORS_MOST = 100, SHORT_STRINGS = 5 * 256 + WR_SHAPE_SIZE + WR_GROUP_ID_SIZE };
 
 /* What x-death says about the work queue. */
 struct death {
@@ -208,12 +212,24 @@ static void read_times(warren_dead_letter *data, const struct wr_message *messag
     data->died_ms = find_count(headers, "x-warren-died-ms");
     data->first_failed_ms = find_count(headers, "x-warren-first-failed-at");
     data->enqueued_ms = find_count(headers, "x-warren-enqueued-ms");
+    data->replayed_ms = find_count(headers, "x-warren-replayed-at-ms");
     if (!data->died_ms) {
         data->died_ms = seconds_to_ms((uint64_t)death->time_s);
     }
     if (!data->enqueued_ms) {
         data->enqueued_ms = seconds_to_ms(message->timestamp);
     }
+}
+
+static void read_group(struct wr_letter *letter)
+{
+    warren_dead_letter *data = &letter->data;
+    char shape[WR_SHAPE_SIZE];
+    char group[WR_GROUP_ID_SIZE];
+    data->shape = keep(
+        letter, wr_slice_of(wr_fingerprint_shape(shape, sizeof shape, wr_slice_of(data->error))));
+    data->group = keep(
+        letter, wr_slice_of(wr_fingerprint_group(group, data->type, data->reason, data->shape)));
 }
 
 static warren_status read_all(struct wr_letter *letter, const struct wr_message *message,
@@ -238,6 +254,7 @@ static warren_status read_all(struct wr_letter *letter, const struct wr_message 
     wr_table_write_json(headers, &letter->headers_json);
     data->headers_json = wr_text_string(&letter->headers_json);
     warren_status rc = read_errors(letter, headers);
+    read_group(letter);
     return letter->headers_json.failed ? WARREN_NO_MEMORY : rc;
 }
 
@@ -269,8 +286,20 @@ static bool agrees(const char *wanted, const char *got)
     return !wanted || strcmp(wanted, got) == 0;
 }
 
+static bool died_within(int64_t at_ms, const warren_dead_filter *filter)
+{
+    if (!filter->since_ms && !filter->until_ms) {
+        return true;
+    }
+    return at_ms && at_ms >= filter->since_ms && (!filter->until_ms || at_ms < filter->until_ms);
+}
+
 bool wr_letter_matches(const struct wr_letter *letter, const warren_dead_filter *filter)
 {
     return agrees(filter->id, letter->data.id) && agrees(filter->type, letter->data.type) &&
-           agrees(filter->reason, letter->data.reason);
+           agrees(filter->reason, letter->data.reason) &&
+           agrees(filter->group, letter->data.group) &&
+           (!filter->error || strstr(letter->data.error, filter->error)) &&
+           died_within(letter->data.died_ms, filter) &&
+           (!filter->replayed_ms || letter->data.replayed_ms >= filter->replayed_ms);
 }

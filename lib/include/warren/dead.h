@@ -40,9 +40,12 @@ typedef struct warren_dead_letter {
     const char *error;  /**< the last error's text, "" when there is none */
     int attempts;       /**< runs that were charged */
     int replays;        /**< how often it was replayed before */
+    const char *shape;  /**< the last error without what differs from job to job: "no user <n>" */
+    const char *group;  /**< 12 hex digits, equal for letters of equal type, reason and shape */
     int64_t died_ms;    /**< since 1970; 0 when unknown */
     int64_t first_failed_ms;
     int64_t enqueued_ms;
+    int64_t replayed_ms; /**< the last replay; 0: never replayed */
     const char *content_type;
     const void *body;
     size_t body_size;
@@ -57,11 +60,27 @@ typedef struct warren_dead_filter {
     const char *id;
     const char *type;
     const char *reason;
-    size_t limit; /**< at most so many matching ones */
+    const char *group;   /**< as in warren_dead_letter */
+    const char *error;   /**< the last error's text contains this */
+    int64_t since_ms;    /**< died at this time or later; one whose time is unknown doesn't match */
+    int64_t until_ms;    /**< died before this time; the same */
+    int64_t replayed_ms; /**< last replayed at this time or later */
+    size_t limit;        /**< at most so many matching ones */
 } warren_dead_filter;
 
 /** Called for each dead letter, oldest first; false ends the walk. */
 typedef bool warren_dead_visitor(const warren_dead_letter *letter, void *user);
+
+/** Told how many of the queue's `total` letters a call has looked at, ten times a second, also while
+ * it waits, and at its end; false ends it as a visitor's false does. */
+typedef bool warren_dead_progress(uint64_t seen, uint64_t total, void *user);
+
+/** Says who is told of the progress of the calls below; NULL: nobody. */
+WARREN_API void warren_dead_watch(warren_admin *admin, warren_dead_progress *progress, void *user);
+
+/** What replays and moves from now on send at most, letters a second; 0: as fast as they are
+ * confirmed. */
+WARREN_API void warren_dead_pace(warren_admin *admin, double per_second);
 
 /** Looks at dead letters; all of them go back in order. Always walks through the whole queue, also
  * with a limit, since its order would change otherwise. NOT_FOUND: no such queue. STATE: someone
@@ -69,6 +88,33 @@ typedef bool warren_dead_visitor(const warren_dead_letter *letter, void *user);
 WARREN_API warren_status warren_dead_each(warren_admin *admin, const warren_dead_filter *filter,
                                           warren_dead_visitor *visit, void *user,
                                           warren_error *err);
+
+/** Letters that died of the same: equal type, reason and shape of the last error. */
+typedef struct warren_dead_group {
+    const char *id;    /**< for warren_dead_filter.group */
+    const char *queue; /**< the queue that was asked for */
+    const char *type;
+    const char *reason;
+    const char *shape;
+    const char *sample_id;    /**< the newest one's id */
+    const char *sample_error; /**< and its error, cut if it is long */
+    uint64_t count;
+    uint64_t body_bytes;
+    int64_t first_ms; /**< when the first and the last of them died; 0: unknown */
+    int64_t last_ms;
+    int attempts_least;
+    int attempts_most;
+} warren_dead_group;
+
+/** Called for each group, largest first; false ends it. */
+typedef bool warren_dead_group_visitor(const warren_dead_group *group, void *user);
+
+/** Groups the dead letters that match. Memory is bounded: at most `most` groups (0: 1000) are kept,
+ * the first that are met; `*out_beyond` (may be NULL) says how many letters are in none of them.
+ * The visitor is called after the walk. Errors as warren_dead_each. */
+WARREN_API warren_status warren_dead_groups(warren_admin *admin, const warren_dead_filter *filter,
+                                            size_t most, warren_dead_group_visitor *visit,
+                                            void *user, uint64_t *out_beyond, warren_error *err);
 
 /**
  * Sends dead letters back to the queue they came from: publish, confirm, then acknowledge, one
