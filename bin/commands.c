@@ -30,7 +30,49 @@ static const struct option_row letters[] = {
     { "id", 0, "ID", "only the dead letter of this id" },
     { "type", 0, "TYPE", "only this job type" },
     { "reason", 0, "REASON", "only this reason: failed, dead, bad_message, unknown_type, …" },
+    { "group", 0, "GROUP", "only this group: 12 hex digits, as `warren dead groups` shows them" },
+    { "error", 0, "TEXT", "only those whose last error has this text in it" },
+    { "since", 0, "TIME", "only those that died then or later: 2h (ago), 2030-01-31T08:00:00Z" },
+    { "until", 0, "TIME", "only those that died before" },
     { "limit", 0, "N", "at most so many, the oldest first" },
+    END
+};
+
+static const struct option_row most_groups[] = {
+    { "most", 0, "N", "keep at most so many groups a queue; default: 1000" }, END
+};
+
+static const struct option_row pace[] = {
+    { "rate", 0, "N",
+      "at most so many a second, such as 50 or 0.5; default: as they are confirmed" },
+    END
+};
+
+static const struct option_row canaries[] = {
+    { "canary", 0, "N", "replay so many first, and stop (exit 5) if one of them dies again" },
+    { "canary-wait", 0, "DURATION",
+      "how long to watch them; default: as the retries can take, and 10s" },
+    END
+};
+
+static const struct option_row because[] = {
+    { "because", 0, "TEXT", "why: it stands in the file of --keep" }, END
+};
+
+static const struct option_row keep[] = {
+    { "keep", 0, "FILE", "write each one to this file before; `warren dead import` reads it" }, END
+};
+
+static const struct option_row from_line[] = {
+    { "from", 0, "LINE", "begin with this line of the file; default: 1" }, END
+};
+
+static const struct option_row edit_options[] = {
+    { "replay", 0, NULL, "send it home; without it stays dead, as the newest in its queue" },
+    { "file", 0, "FILE", "take the edited letter from here instead of from an editor" },
+    { "because", 0, "TEXT", "why: it stands in a header of the edited letter" },
+    { "keep", 0, "FILE",
+      "where before and after are kept; default: edits.jsonl in the state folder" },
     END
 };
 
@@ -235,17 +277,38 @@ const struct command commands[] = {
     { "dead", "show", "QUEUE ID", 2, 2, "Show a dead letter: history, headers and body.",
       OPTIONS(output, common), NULL, "warren dead show emails 0190d8a2-7c1e-7b3a-9f00-2b1d6c9e4f11",
       cmd_dead_show },
+    { "dead", "groups", "[QUEUE]", 0, 1, "Count dead letters by what they died of.",
+      OPTIONS(letters, most_groups, output, common),
+      "A group is what has the same type, reason and error, numbers, ids, quoted texts and paths\n"
+      "aside. Looking loses nothing and keeps the order.",
+      "warren dead groups\nwarren dead groups emails --since 2h -o json", cmd_dead_groups },
     { "dead", "replay", "QUEUE", 1, 1, "Send dead letters back to the queue they came from.",
-      OPTIONS(letters, dry_run, output, common),
+      OPTIONS(letters, pace, canaries, dry_run, output, common),
       "Each is published, confirmed, and only then taken out of the dead queue, so it may be\n"
       "interrupted at any time: Ctrl-C stops between two of them (exit 3), and the same command\n"
       "goes on. Their attempts start again.",
-      "warren dead replay emails --dry-run\nwarren dead replay emails --type email.digest",
+      "warren dead replay emails --dry-run\nwarren dead replay emails --type email.digest\n"
+      "warren dead replay emails --group ff9feec1c462 --canary 5 --rate 50",
       cmd_dead_replay },
+    { "dead", "move", "QUEUE TARGET", 2, 2, "Move dead letters to another queue.",
+      OPTIONS(letters, pace, dry_run, output, common),
+      "TARGET is a configured queue, where they are replayed if it takes their type, or its dead\n"
+      "queue (letters.dead), where they stay dead.",
+      "warren dead move emails letters.dead --type letter.print\n"
+      "warren dead move unrouted emails --dry-run",
+      cmd_dead_move },
+    { "dead", "edit", "QUEUE ID", 2, 2, "Edit a dead letter in $VISUAL or $EDITOR.",
+      OPTIONS(edit_options, common),
+      "The edited letter is published and confirmed before the old one goes. It keeps its id; who\n"
+      "edited it, when and why stands in its headers, and both forms are kept in a file.",
+      "warren dead edit emails 0190d8a2-7c1e-7b3a-9f00-2b1d6c9e4f11 --replay\n"
+      "warren dead edit emails 42 --file fixed.json --because \"no umlauts\"",
+      cmd_dead_edit },
     { "dead", "drop", "QUEUE", 1, 1, "Throw dead letters away.",
-      OPTIONS(letters, with_care, output, common), NULL,
+      OPTIONS(letters, keep, because, with_care, output, common), NULL,
       "warren dead drop emails --reason bad_message --dry-run\n"
-      "warren dead drop emails --id 42 --yes",
+      "warren dead drop emails --id 42 --yes\n"
+      "warren dead drop emails --group ff9feec1c462 --keep dropped.jsonl --because \"tests\"",
       cmd_dead_drop },
     { "top", NULL, "", 0, 0, "Watch queues, job types and workers on the terminal.",
       OPTIONS(once_options, output, common),
@@ -253,6 +316,17 @@ const struct command commands[] = {
       "them.\n"
       "NO_COLOR is respected. --once asks all workers twice within two seconds, for the rates.",
       "warren top\nwarren top --once -o json", cmd_top },
+    { "dead", "export", "[QUEUE]", 0, 1, "Write dead letters down, a line of JSON each.",
+      OPTIONS(letters, common),
+      "A line holds all of a letter: properties, headers with their types, body. They stay where\n"
+      "they are.",
+      "warren dead export emails >emails.jsonl", cmd_dead_export },
+    { "dead", "import", "QUEUE [FILE]", 1, 2, "Put exported dead letters into a dead queue.",
+      OPTIONS(from_line, common),
+      "FILE is - or left out for standard input. Each is confirmed; after an error or Ctrl-C the\n"
+      "line to go on from is told.",
+      "warren dead import emails emails.jsonl\nwarren dead import emails emails.jsonl --from 101",
+      cmd_dead_import },
     { "bench", NULL, "", 0, 0, "Measure the broker from here, and say what limits it.",
       OPTIONS(bench_options, output, common),
       "Measures connecting, latency, the delay ladder, publishing and draining, in a namespace of\n"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// DESIGN: one row, three forms. A table is kept until its end, since its widths follow from all its
-// rows; JSON goes out row by row, so a long list needs no memory.
+// DESIGN: one row, three forms. A table's widths follow from its first thousand rows, which are kept until
+// then; later ones go out as they come, so that a long list needs no memory. JSON goes out row by row.
 #include "output.h"
 
 #include <stdlib.h>
@@ -10,6 +10,8 @@
 #include "args.h"
 #include "escape.h"
 #include "say.h"
+
+enum { ROWS_AHEAD = 1000 };
 
 void output_time(char *out, int64_t at_ms)
 {
@@ -112,7 +114,7 @@ static char *format_cell(const struct column *column, const struct cell *cell)
 
 static void keep_row(struct output *output, const struct cell *cells)
 {
-    size_t first = output->row_count * output->column_count;
+    size_t first = output->kept * output->column_count;
     if (first + output->column_count > output->capacity) {
         size_t capacity = 2 * output->capacity + 8 * output->column_count;
         char **grown = realloc(output->cells, capacity * sizeof *grown);
@@ -127,24 +129,7 @@ static void keep_row(struct output *output, const struct cell *cells)
         output->cells[first + i] =
             output->columns[i].title ? format_cell(&output->columns[i], &cells[i]) : NULL;
     }
-    output->row_count++;
-}
-
-void output_row(struct output *output, const struct cell *cells)
-{
-    if (output->failed) {
-        return;
-    }
-    if (output->format == OUTPUT_TABLE) {
-        keep_row(output, cells);
-        return;
-    }
-    if (output->format == OUTPUT_JSON) {
-        fputs(output->row_count ? ",\n " : "[", stdout);
-    }
-    fputc('{', stdout);
-    output_members(output->columns, output->column_count, cells);
-    fputs(output->format == OUTPUT_JSONL ? "}\n" : "}", stdout);
+    output->kept++;
     output->row_count++;
 }
 
@@ -180,36 +165,70 @@ static void write_padded(const struct column *column, const char *text, size_t w
 static size_t column_width(const struct output *output, size_t column)
 {
     size_t width = strlen(output->columns[column].title);
-    for (size_t row = 0; row < output->row_count; row++) {
+    for (size_t row = 0; row < output->kept; row++) {
         size_t used = width_of(cell_text(output, row, column));
         width = used > width ? used : width;
     }
     return width;
 }
 
-static void write_table(const struct output *output)
+/* Finds the widths from the rows that are kept, and writes the titles. */
+static void begin_table(struct output *output)
 {
-    enum { COLUMNS_MOST = 20 };
-    size_t widths[COLUMNS_MOST];
-    size_t last = 0;
     for (size_t i = 0; i < output->column_count; i++) {
         if (output->columns[i].title) {
-            widths[i] = column_width(output, i);
-            last = i;
+            output->widths[i] = column_width(output, i);
+            output->last = i;
         }
     }
     for (size_t i = 0; i < output->column_count; i++) {
         if (output->columns[i].title) {
-            write_padded(&output->columns[i], output->columns[i].title, widths[i], i == last);
+            write_padded(&output->columns[i], output->columns[i].title, output->widths[i],
+                         i == output->last);
         }
     }
-    for (size_t row = 0; row < output->row_count; row++) {
+    output->has_begun = true;
+}
+
+/* Writes the rows that are kept, and forgets them. */
+static void write_rows(struct output *output)
+{
+    if (!output->has_begun) {
+        begin_table(output);
+    }
+    for (size_t row = 0; row < output->kept; row++) {
         for (size_t i = 0; i < output->column_count; i++) {
             if (output->columns[i].title) {
-                write_padded(&output->columns[i], cell_text(output, row, i), widths[i], i == last);
+                write_padded(&output->columns[i], cell_text(output, row, i), output->widths[i],
+                             i == output->last);
             }
         }
     }
+    for (size_t i = 0; output->cells && i < output->kept * output->column_count; i++) {
+        free(output->cells[i]);
+    }
+    output->kept = 0;
+}
+
+void output_row(struct output *output, const struct cell *cells)
+{
+    if (output->failed) {
+        return;
+    }
+    if (output->format == OUTPUT_TABLE) {
+        keep_row(output, cells);
+        if (output->has_begun || output->kept >= ROWS_AHEAD) {
+            write_rows(output);
+        }
+        return;
+    }
+    if (output->format == OUTPUT_JSON) {
+        fputs(output->row_count ? ",\n " : "[", stdout);
+    }
+    fputc('{', stdout);
+    output_members(output->columns, output->column_count, cells);
+    fputs(output->format == OUTPUT_JSONL ? "}\n" : "}", stdout);
+    output->row_count++;
 }
 
 int output_flush(void)
@@ -227,10 +246,7 @@ int output_end(struct output *output)
     if (output->format == OUTPUT_JSON) {
         fputs(output->row_count ? "]\n" : "[]\n", stdout);
     } else if (output->format == OUTPUT_TABLE && output->row_count) {
-        write_table(output);
-    }
-    for (size_t i = 0; output->cells && i < output->row_count * output->column_count; i++) {
-        free(output->cells[i]);
+        write_rows(output);
     }
     free(output->cells);
     *output = (struct output){ 0 };

@@ -34,12 +34,18 @@ struct cell {
     int64_t number;   /* the others */
 };
 
+enum { OUTPUT_COLUMNS_MOST = 20 };
+
 struct output {
     enum output_format format;
     const struct column *columns;
     size_t column_count;
     size_t row_count;
     char **cells; /* a table's, kept until its widths are known */
+    size_t kept;  /* rows of them */
+    size_t widths[OUTPUT_COLUMNS_MOST];
+    size_t last; /* column that is shown */
+    bool has_begun;
     size_t capacity;
     bool failed;
 };

@@ -130,3 +130,10 @@ bool when_time(const char *text, int64_t *out_ms)
     *out_ms = ((int64_t)seconds - offset_s) * 1000 + fraction_ms;
     return true;
 }
+
+int64_t when_now(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}

@@ -15,4 +15,7 @@ bool when_duration(const char *text, int64_t *out_ms);
  * it is local time), or "@" and seconds since 1970. */
 bool when_time(const char *text, int64_t *out_ms);
 
+/** The time now, ms since 1970. */
+int64_t when_now(void);
+
 #endif

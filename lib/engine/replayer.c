@@ -86,6 +86,69 @@ warren_status wr_replayer_send(struct wr_replayer *replayer, const struct wr_mes
     return rc;
 }
 
+/* --- many at once --- */
+
+static void note_confirm(struct wr_replayer *replayer, const struct wr_event *event)
+{
+    uint64_t first = event->multiple ? replayer->confirmed + 1 : event->tag;
+    for (uint64_t tag = first; tag <= event->tag && tag <= replayer->last_tag; tag++) {
+        replayer->is_confirmed[tag % WR_REPLAYER_WINDOW] = tag > replayer->confirmed;
+    }
+    while (replayer->confirmed < replayer->last_tag &&
+           replayer->is_confirmed[(replayer->confirmed + 1) % WR_REPLAYER_WINDOW]) {
+        replayer->confirmed++;
+        replayer->is_confirmed[replayer->confirmed % WR_REPLAYER_WINDOW] = false;
+    }
+}
+
+static warren_status take_answer(struct wr_replayer *replayer, warren_error *err)
+{
+    struct wr_event event;
+    wr_deadwalk_wait(replayer->broker, wr_clock_mono_us(NULL) + replayer->timeout_us, &event);
+    switch (event.kind) {
+    case WR_EVENT_NONE:
+        return wr_fail(err, WARREN_TIMEOUT, "the broker did not confirm in time");
+    case WR_EVENT_RETURNED:
+        wr_delivery_free(event.delivery);
+        return wr_fail(err, WARREN_UNROUTABLE, "no queue takes it any more");
+    case WR_EVENT_ACKED:
+        note_confirm(replayer, &event);
+        return WARREN_OK;
+    case WR_EVENT_NACKED:
+        return wr_fail(err, WARREN_NACKED, "the broker could not store it");
+    case WR_EVENT_BLOCKED:
+        return wr_fail(err, WARREN_STATE, "the broker takes no publishes now: %s", event.text);
+    case WR_EVENT_CHANNEL_CLOSED:
+    case WR_EVENT_CLOSED:
+        return wr_fail(err, WARREN_CLOSED, "the connection was lost: %s", event.text);
+    default:
+        return WARREN_OK;
+    }
+}
+
+warren_status wr_replayer_post(struct wr_replayer *replayer, const struct wr_message *message,
+                               warren_error *err)
+{
+    warren_status rc = WARREN_OK;
+    while (!rc && replayer->last_tag - replayer->confirmed >= WR_REPLAYER_WINDOW) {
+        rc = take_answer(replayer, err);
+    }
+    if (!rc) {
+        rc = wr_broker_publish(replayer->broker, CHANNEL, message, err);
+    }
+    replayer->last_tag += rc == WARREN_OK;
+    return rc;
+}
+
+warren_status wr_replayer_drain(struct wr_replayer *replayer, warren_error *err)
+{
+    warren_status rc = WARREN_OK;
+    while (!rc && replayer->confirmed < replayer->last_tag) {
+        rc = take_answer(replayer, err);
+    }
+    return rc;
+}
+
 void wr_replayer_serve(struct wr_replayer *replayer)
 {
     struct wr_event event = { .kind = WR_EVENT_CLOSED };

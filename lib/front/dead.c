@@ -5,13 +5,11 @@
 // queue, or (between confirm and ack) in both, but never in neither.
 #include "warren/dead.h"
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "front/dead_home.h"
 #include "front/dead_hunt.h"
-#include "model/delay.h"
 #include "model/grouping.h"
-#include "model/replay.h"
+#include "model/retry.h"
 #include "model/topology.h"
 
 enum { NAME_SIZE = 256, GROUPS_MOST = 1000 };
@@ -120,24 +118,7 @@ warren_status warren_dead_drop(warren_admin *admin, const warren_dead_filter *fi
 static enum wr_walk_choice replay_letter(struct wr_hunt *hunt, const struct wr_message *message,
                                          const struct wr_letter *letter)
 {
-    char exchange[NAME_SIZE];
-    char key[WR_DELAY_KEY_SIZE];
-    struct wr_text headers = { 0 };
-    struct wr_message replay;
-    wr_topology_exchange(exchange, sizeof exchange, hunt->admin->settings->ns, "deliver");
-    warren_status rc = wr_homes_key(hunt->verb, message, letter, key, hunt->err);
-    struct wr_replay how = { exchange, key, wr_clock_wall_ms(NULL) };
-    if (!rc && wr_replay_write(message, letter, &how, &headers, &replay)) {
-        rc = wr_no_memory(hunt->err);
-    }
-    if (!rc) {
-        rc = wr_replayer_send(&hunt->replayer, &replay, hunt->err);
-        if (rc) {
-            rc = wr_wrap(hunt->err, rc, "message %s stays where it is", letter->data.id);
-        }
-    }
-    wr_text_done(&headers);
-    hunt->rc = rc;
+    hunt->rc = wr_hunt_replay(hunt, hunt->verb, message, letter);
     return WR_WALK_REMOVE;
 }
 
@@ -159,4 +140,77 @@ warren_status warren_dead_replay(warren_admin *admin, const warren_dead_filter *
         .admin = admin, .filter = filter, .visit = before, .user = user, .err = err
     };
     return replay_to(&homes, &hunt, out_count);
+}
+
+warren_status warren_dead_patience(warren_admin *admin, const char *queue, int64_t *out_ms,
+                                   warren_error *err)
+{
+    const struct wr_queue_settings *settings = wr_hunt_queue(admin->settings, queue ? queue : "");
+    if (!settings) {
+        return wr_fail(err, WARREN_NOT_FOUND, "queue \"%s\" is not in this configuration",
+                       queue ? queue : "");
+    }
+    int64_t longest_ms = wr_retry_total_ms(&settings->retry);
+    for (size_t i = 0; i < settings->job_count; i++) {
+        int64_t total_ms = wr_retry_total_ms(&settings->jobs[i].retry);
+        longest_ms = total_ms > longest_ms ? total_ms : longest_ms;
+    }
+    *out_ms = longest_ms;
+    return WARREN_OK;
+}
+
+/* --- move --- */
+
+static enum wr_walk_choice move_letter(struct wr_hunt *hunt, const struct wr_message *message,
+                                       const struct wr_letter *letter)
+{
+    const struct wr_queue_settings *target = hunt->with;
+    hunt->rc = wr_hunt_bury(hunt, target->name, message, letter);
+    return WR_WALK_REMOVE;
+}
+
+/* A dead queue that isn't there would send what is moved on to the catch-all. */
+static warren_status check_dead_queue(warren_admin *admin, const struct wr_queue_settings *queue,
+                                      warren_error *err)
+{
+    char name[NAME_SIZE];
+    struct wr_depth depth;
+    wr_topology_dead_queue(name, sizeof name, queue->name);
+    return wr_admin_depth(admin, name, &depth, err);
+}
+
+warren_status warren_dead_move(warren_admin *admin, const warren_dead_filter *filter,
+                               const char *target, warren_dead_visitor *before, void *user,
+                               size_t *out_count, warren_error *err)
+{
+    const struct wr_queue_settings *queue = wr_hunt_queue(admin->settings, target);
+    const struct wr_queue_settings *from = wr_hunt_queue(admin->settings, filter->queue);
+    struct wr_homes homes = { .admin = admin };
+    struct wr_hunt hunt = { .admin = admin,
+                            .filter = filter,
+                            .visit = before,
+                            .user = user,
+                            .publishes = true,
+                            .needs_message = true,
+                            .treat = move_letter,
+                            .err = err };
+    if (out_count) {
+        *out_count = 0;
+    }
+    if (!queue) {
+        return wr_fail(err, WARREN_NOT_FOUND,
+                       "queue \"%s\" is not in this configuration: want the name of a configured "
+                       "queue or of its dead queue",
+                       target);
+    }
+    if (strcmp(target, queue->name) == 0) {
+        homes.target = queue;
+        return replay_to(&homes, &hunt, out_count);
+    }
+    if (queue == from) {
+        return wr_fail(err, WARREN_STATE, "%s is the dead queue that they are in", target);
+    }
+    hunt.with = queue;
+    warren_status rc = check_dead_queue(admin, queue, err);
+    return rc ? rc : settle(&hunt, out_count);
 }

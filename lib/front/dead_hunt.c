@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "model/delay.h"
+#include "model/replay.h"
 #include "model/topology.h"
 
 enum { NAME_SIZE = 256 };
@@ -62,6 +64,7 @@ static enum wr_walk_choice visit_message(void *user, const struct wr_message *me
         return WR_WALK_STOP;
     }
     if (!message) {
+        letter.message = NULL;
         letter.data.reason = "unreadable";
     }
     enum wr_walk_choice choice = treat(hunt, message, &letter);
@@ -138,4 +141,46 @@ warren_status wr_hunt_run(struct wr_hunt *hunt)
     rc = wr_deadwalk_run(&walk, hunt->err);
     wr_replayer_close(&hunt->replayer);
     return hunt->rc ? hunt->rc : rc;
+}
+
+static warren_status send_letter(struct wr_hunt *hunt, const struct wr_message *message,
+                                 const struct wr_letter *letter)
+{
+    warren_status rc = wr_replayer_send(&hunt->replayer, message, hunt->err);
+    return rc ? wr_wrap(hunt->err, rc, "message %s stays where it is", letter->data.id) : rc;
+}
+
+warren_status wr_hunt_replay(struct wr_hunt *hunt, struct wr_homes *homes,
+                             const struct wr_message *message, const struct wr_letter *letter)
+{
+    char exchange[NAME_SIZE];
+    char key[WR_DELAY_KEY_SIZE];
+    struct wr_text headers = { 0 };
+    struct wr_message replay;
+    wr_topology_exchange(exchange, sizeof exchange, hunt->admin->settings->ns, "deliver");
+    warren_status rc = wr_homes_key(homes, message, letter, key, hunt->err);
+    struct wr_replay how = { exchange, key, wr_clock_wall_ms(NULL) };
+    if (!rc && wr_replay_write(message, letter, &how, &headers, &replay)) {
+        rc = wr_no_memory(hunt->err);
+    }
+    if (!rc) {
+        rc = send_letter(hunt, &replay, letter);
+    }
+    wr_text_done(&headers);
+    return rc;
+}
+
+warren_status wr_hunt_bury(struct wr_hunt *hunt, const char *queue,
+                           const struct wr_message *message, const struct wr_letter *letter)
+{
+    char exchange[NAME_SIZE];
+    struct wr_text headers = { 0 };
+    struct wr_message moved;
+    wr_topology_exchange(exchange, sizeof exchange, hunt->admin->settings->ns, "dead");
+    struct wr_replay how = { exchange, queue, wr_clock_wall_ms(NULL) };
+    warren_status rc = wr_replay_write_move(message, letter, &how, &headers, &moved)
+                           ? wr_no_memory(hunt->err)
+                           : send_letter(hunt, &moved, letter);
+    wr_text_done(&headers);
+    return rc;
 }

@@ -9,6 +9,7 @@
 #include "engine/deadwalk.h"
 #include "engine/replayer.h"
 #include "front/admin.h"
+#include "front/dead_home.h"
 #include "model/letter.h"
 
 struct wr_hunt {
@@ -23,7 +24,8 @@ struct wr_hunt {
      * into `rc` and `err`, and ends the hunt. */
     enum wr_walk_choice (*treat)(struct wr_hunt *hunt, const struct wr_message *message,
                                  const struct wr_letter *letter);
-    void *verb; /* the verb's own */
+    const void *with; /* what the verb knows, or */
+    void *verb;       /* what it changes */
     warren_error *err;
     /* Of the run. */
     struct wr_letter_place place;
@@ -36,6 +38,14 @@ struct wr_hunt {
 
 /** Walks. NOT_FOUND: no such queue. STATE: someone else consumes it. Else the verb's error. */
 warren_status wr_hunt_run(struct wr_hunt *hunt);
+
+/** Sends a letter home, and waits for the confirm. The error says that it stays where it is. */
+warren_status wr_hunt_replay(struct wr_hunt *hunt, struct wr_homes *homes,
+                             const struct wr_message *message, const struct wr_letter *letter);
+
+/** The same into the dead queue of a configured queue. */
+warren_status wr_hunt_bury(struct wr_hunt *hunt, const char *queue,
+                           const struct wr_message *message, const struct wr_letter *letter);
 
 /** A configured queue by its own name, or by that of its dead queue; NULL when there is none. */
 const struct wr_queue_settings *wr_hunt_queue(const struct wr_settings *settings,

@@ -266,7 +266,9 @@ const char *wr_fingerprint_group(char out[WR_GROUP_ID_SIZE], const char *type, c
     hash = add_to_hash(hash, type);
     hash = add_to_hash(hash, reason);
     hash = add_to_hash(hash, shape);
-    (void)snprintf(out, WR_GROUP_ID_SIZE, "%012" PRIx64,
-                   (hash ^ hash >> 48) & UINT64_C(0xFFFFFFFFFFFF));
+    hash = (hash ^ hash >> 33) *
+           UINT64_C(0xff51afd7ed558ccd); /* so that ids of like texts look unlike */
+    hash ^= hash >> 33;
+    (void)snprintf(out, WR_GROUP_ID_SIZE, "%012" PRIx64, hash >> 16);
     return out;
 }

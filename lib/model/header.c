@@ -35,6 +35,12 @@ static const struct wr_header_row rows[] = {
     { "x-warren-cursor", false, "how far a resumable job has come" },
     { "x-warren-replayed-at-ms", false, "time of the last replay, ms since 1970" },
     { "x-warren-replays", false, "times it was replayed from a dead queue" },
+    { "x-warren-moved-from", false, "the dead queue that an operator moved it from" },
+    { "x-warren-moved-at-ms", false, "when that was, ms since 1970" },
+    { "x-warren-edited-at-ms", false, "when an operator edited it last, ms since 1970" },
+    { "x-warren-edited-by", false, "who edited it last" },
+    { "x-warren-edited-why", false, "why it was edited last" },
+    { "x-warren-edits", false, "times it was edited" },
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };

@@ -262,7 +262,7 @@ warren_status wr_letter_read(struct wr_letter *out, const struct wr_message *mes
                              const struct wr_letter_place *place)
 {
     size_t size = message->headers.size + SHORT_STRINGS;
-    struct wr_letter letter = { .pool = malloc(size), .pool_size = size };
+    struct wr_letter letter = { .message = message, .pool = malloc(size), .pool_size = size };
     letter.data.error = "";
     warren_status rc = letter.pool ? read_all(&letter, message, place) : WARREN_NO_MEMORY;
     if (rc) {

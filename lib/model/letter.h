@@ -21,9 +21,12 @@ struct wr_letter_place {
 };
 
 struct wr_letter {
-    warren_dead_letter data; /* what visitors see; its pointers lead into the members below */
-    bool is_brokers;         /* dead-lettered by the broker, not by Warren */
-    bool is_on_ladder;       /* from the catch-all, with a ladder's key: an unfinished delay */
+    warren_dead_letter
+        data; /* what visitors see; its pointers lead into the members below. The first
+                                member: warren_dead_write finds the letter by it */
+    const struct wr_message *message; /* borrowed; NULL: it can't be read */
+    bool is_brokers;                  /* dead-lettered by the broker, not by Warren */
+    bool is_on_ladder; /* from the catch-all, with a ladder's key: an unfinished delay */
     char *pool;
     size_t pool_size;
     size_t pool_used;

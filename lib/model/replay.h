@@ -22,4 +22,10 @@ warren_status wr_replay_write(const struct wr_message *dead, const struct wr_let
                               const struct wr_replay *how, struct wr_text *headers,
                               struct wr_message *out);
 
+/** The same for a letter that stays dead and goes to a dead queue: `how->key` is that queue's configured
+ * name. If it is another one than the letter's, it says where it was. */
+warren_status wr_replay_write_move(const struct wr_message *dead, const struct wr_letter *letter,
+                                   const struct wr_replay *how, struct wr_text *headers,
+                                   struct wr_message *out);
+
 #endif

@@ -112,16 +112,31 @@ bool wr_retry_plan(const struct wr_retry_policy *policy, int attempt, uint64_t r
     return true;
 }
 
+/* The longest wait after that run, in ms. */
+static int64_t longest_after(const struct wr_retry_policy *policy, int attempt)
+{
+    int64_t plain = wr_delay_units(plain_ms(policy, attempt));
+    return longest_units(policy, plain) * WR_DELAY_UNIT_MS;
+}
+
 int64_t wr_retry_longest_ms(const struct wr_retry_policy *policy)
 {
     int64_t longest = 0;
-    int waits = policy->attempts - 1;
-    for (int attempt = 1; attempt <= waits; attempt++) {
-        int64_t plain = wr_delay_units(plain_ms(policy, attempt));
-        int64_t candidate = longest_units(policy, plain) * WR_DELAY_UNIT_MS;
+    for (int attempt = 1; attempt < policy->attempts; attempt++) {
+        int64_t candidate = longest_after(policy, attempt);
         longest = candidate > longest ? candidate : longest;
     }
     return longest;
+}
+
+int64_t wr_retry_total_ms(const struct wr_retry_policy *policy)
+{
+    int64_t total = 0;
+    for (int attempt = 1; attempt < policy->attempts; attempt++) {
+        total +=
+            longest_after(policy, attempt); /* a thousand waits of some years at most: it fits */
+    }
+    return total;
 }
 
 /* --- durations --- */

@@ -33,6 +33,9 @@ struct wr_retry_policy {
  * in ms. */
 int64_t wr_retry_longest_ms(const struct wr_retry_policy *policy);
 
+/** All its waits together, each as long as it can be; in ms. */
+int64_t wr_retry_total_ms(const struct wr_retry_policy *policy);
+
 /**
  * Plans what follows the failure of run number `attempt` (1 = the first). False: that was the last
  * one. Otherwise the wait in ms, a whole number of the ladder's units, never shorter than the

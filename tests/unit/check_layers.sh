@@ -26,7 +26,7 @@ BEGIN {
     for (i in names) floor[names[i]] = i + 0
     # What a foreign header begins with, and the files that may include it.
     may["amqp"] = may["rabbitmq-c/"] = "^lib/io/broker_amqp[a-z_]*[.][ch]$"
-    may["json-c/"] = may["json.h"] = "^(lib/model/(job|json|order)[a-z_]*[.]c|bin/.*)$"
+    may["json-c/"] = may["json.h"] = "^(lib/model/(job|json|order|record)[a-z_]*[.]c|bin/.*)$"
     may["libconfig.h"] = "^lib/model/settings[a-z_]*[.]c$"
     may["microhttpd.h"] = "^lib/web/http[.]c$"
     may["openssl/"] = "^(lib/io/[a-z_]+[.][ch]|bin/examples/.*)$"

@@ -127,10 +127,66 @@ WARREN_API warren_status warren_dead_replay(warren_admin *admin, const warren_de
                                             warren_dead_visitor *before, void *user,
                                             size_t *out_count, warren_error *err);
 
+/** How long a job of this queue may wait between its first run and its dead letter: all waits of the
+ * longest retry policy of its types, in ms. Its runs come on top. NOT_FOUND: no such queue. */
+WARREN_API warren_status warren_dead_patience(warren_admin *admin, const char *queue,
+                                              int64_t *out_ms, warren_error *err);
+
 /** Throws dead letters away. `before` and `*out_count` as in warren_dead_replay. */
 WARREN_API warren_status warren_dead_drop(warren_admin *admin, const warren_dead_filter *filter,
                                           warren_dead_visitor *before, void *user,
                                           size_t *out_count, warren_error *err);
+
+/**
+ * Moves dead letters elsewhere, confirmed and then acknowledged, as in warren_dead_replay. `target` is a
+ * configured queue: they are replayed there, if it takes their type (STATE, if it doesn't); or the name
+ * of a dead queue (`<queue>.dead`): they stay dead there, with reason, history, body and all headers,
+ * and `x-warren-moved-from` and `x-warren-moved-at-ms` say where they were.
+ */
+WARREN_API warren_status warren_dead_move(warren_admin *admin, const warren_dead_filter *filter,
+                                          const char *target, warren_dead_visitor *before,
+                                          void *user, size_t *out_count, warren_error *err);
+
+/**
+ * Writes a letter as one line of JSON (without its newline) that holds all of it: properties, each header
+ * with its type, body; text as text, other bytes as base64. Only within a visitor's call, of the letter
+ * it was given. The caller frees `*out`. INVALID: a letter that can't be read has no form.
+ */
+WARREN_API warren_status warren_dead_write(const warren_dead_letter *letter, char **out,
+                                           warren_error *err);
+
+/** Gives the next line, valid until the next call; false at the end. */
+typedef bool warren_dead_source(const char **line, size_t *size, void *user);
+
+/**
+ * Puts letters back that warren_dead_write wrote, into the dead queue of `queue`. Each is confirmed, with up
+ * to 256 on their way at once. `*out_count` (may be NULL), set also on failure: so many lines from the
+ * first on are done; empty lines are passed over, and count. On failure the text names what is wrong with
+ * the next one, which may be there or not. What can't be published again is kept as a header, as a
+ * replay does: CC, BCC, user_id, expiration. INVALID: a line is no letter. NOT_FOUND: no such queue.
+ */
+WARREN_API warren_status warren_dead_import(warren_admin *admin, const char *queue,
+                                            warren_dead_source *next, void *user, size_t *out_count,
+                                            warren_error *err);
+
+/** An edit of one dead letter. */
+typedef struct warren_dead_edit {
+    const char *queue;  /**< where it is */
+    const char *before; /**< as warren_dead_write wrote it: it must still stand there like this */
+    const char *after;  /**< the same form; the message id must be the same */
+    const char *by;     /**< who edits, for `x-warren-edited-by` */
+    const char *why;    /**< for `x-warren-edited-why`, at most 500 bytes; NULL: nothing */
+    bool replays;       /**< it is replayed; else it stays dead, as the newest in its queue */
+} warren_dead_edit;
+
+/**
+ * Takes the place of a dead letter by its edited form: published, confirmed, and only then is the old one
+ * acknowledged. `x-warren-edited-at-ms`, `-by`, `-why` and `x-warren-edits` say so in it. INVALID: not a
+ * letter, or another id. NOT_FOUND: no letter like `before` stands there (any more). STATE: from unrouted
+ * it must be replayed.
+ */
+WARREN_API warren_status warren_dead_replace(warren_admin *admin, const warren_dead_edit *edit,
+                                             warren_error *err);
 
 #ifdef __cplusplus
 }
