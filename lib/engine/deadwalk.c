@@ -281,6 +281,31 @@ static void keep(struct progress *progress)
     progress->owed[progress->channel]++;
 }
 
+/* Takes in what is there without waiting: so a lost connection is seen before the next message is
+ * removed, whose acknowledgement would go nowhere. */
+static warren_status look_up(struct progress *progress, warren_error *err)
+{
+    struct wr_event event;
+    warren_status rc = WARREN_OK;
+    do {
+        wr_broker_next(progress->walk->broker, &event);
+        rc = handle(progress, &event, err);
+    } while (!rc && event.kind != WR_EVENT_NONE);
+    return rc;
+}
+
+static warren_status remove_delivery(struct progress *progress, uint64_t tag, warren_error *err)
+{
+    struct wr_broker *broker = progress->walk->broker;
+    warren_status rc = wr_broker_ack(broker, progress->channel, tag, false);
+    warren_status seen = look_up(progress, err);
+    if (rc && !seen) {
+        return wr_fail(err, rc, "queue %s: an acknowledgement can't be sent",
+                       progress->walk->queue);
+    }
+    return seen;
+}
+
 static warren_status settle(struct progress *progress, const struct wr_delivery *delivery,
                             warren_error *err)
 {
@@ -305,8 +330,7 @@ static warren_status settle(struct progress *progress, const struct wr_delivery 
     progress->to_visit--;
     progress->has_visited = true;
     if (choice == WR_WALK_REMOVE) {
-        (void)wr_broker_ack(walk->broker, progress->channel, delivery->tag, false);
-        return WARREN_OK;
+        return remove_delivery(progress, delivery->tag, err);
     }
     progress->kept++;
     keep(progress);

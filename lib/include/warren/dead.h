@@ -118,8 +118,8 @@ WARREN_API warren_status warren_dead_groups(warren_admin *admin, const warren_de
 
 /**
  * Sends dead letters back to the queue they came from: publish, confirm, then acknowledge, one
- * after the other, so an interruption loses nothing (one may then be there twice). They keep id,
- * body, headers and history; their attempts start again, and `x-warren-replayed-at-ms` and
+ * after the other, so an interruption loses nothing (the one in hand may then be there twice, and after a
+ * lost connection those whose acknowledgement was on its way). They keep id, body, headers and history; their attempts start again, and `x-warren-replayed-at-ms` and
  * `x-warren-replays` say that they were replayed. `before` (may be NULL) is asked before each;
  * false ends the replay. `*out_count` (may be NULL) is set also on failure.
  */
