@@ -43,7 +43,8 @@ bool dead_filter_read(const struct args *args, warren_dead_filter *out)
                                  .type = args_value(args, "type"),
                                  .reason = args_value(args, "reason"),
                                  .group = args_value(args, "group"),
-                                 .error = args_value(args, "error") };
+                                 .error = args_value(args, "error"),
+                                 .brief = true };
     if (out->group && !is_group_id(out->group)) {
         (void)say_usage(
             "--group: got \"%s\", want 12 hex digits as `warren dead groups` shows them",

@@ -211,27 +211,42 @@ const char *wr_text_quote(char *out, size_t size, struct wr_slice bytes)
     return out;
 }
 
-static void add_json_ascii(struct wr_text *text, char c)
+static void add_json_escape(struct wr_text *text, char c)
 {
     if (c == '"' || c == '\\') {
         char escaped[2] = { '\\', c };
         wr_text_add(text, escaped, 2);
-    } else if ((unsigned char)c < 0x20 || c == 0x7F) {
-        wr_text_add_format(text, "\\u%04x", (unsigned)c);
     } else {
-        wr_text_add(text, &c, 1);
+        wr_text_add_format(text, "\\u%04x", (unsigned)c);
     }
+}
+
+/* Bytes that need no escape, in a row. */
+static size_t plain_run(struct wr_slice slice, size_t at)
+{
+    size_t end = at;
+    while (end < slice.size && slice.data[end] >= ' ' && slice.data[end] < 0x7F &&
+           slice.data[end] != '"' && slice.data[end] != '\\') {
+        end++;
+    }
+    return end - at;
 }
 
 void wr_text_add_json(struct wr_text *text, struct wr_slice slice)
 {
     for (size_t i = 0; i < slice.size;) {
+        size_t plain = plain_run(slice, i);
+        if (plain) {
+            wr_text_add(text, slice.data + i, plain);
+            i += plain;
+            continue;
+        }
         size_t length = sequence_length((const unsigned char *)slice.data + i, slice.size - i);
         if (length == 0) {
             wr_text_add_string(text, "\xEF\xBF\xBD");
             i++;
         } else if (length == 1) {
-            add_json_ascii(text, slice.data[i++]);
+            add_json_escape(text, slice.data[i++]);
         } else {
             wr_text_add(text, slice.data + i, length);
             i += length;

@@ -100,6 +100,7 @@ static warren_status find_place(struct wr_hunt *hunt, char *name)
     const char *wanted = hunt->filter->queue ? hunt->filter->queue : "";
     const struct wr_queue_settings *queue = wr_hunt_queue(settings, wanted);
     hunt->place.ns = settings->ns;
+    hunt->place.is_brief = hunt->filter->brief || !hunt->visit; /* nobody looks */
     if (queue) {
         hunt->place.queue = queue->name;
         hunt->place.exchange = queue->exchange;

@@ -18,6 +18,7 @@ struct wr_letter_place {
     const char *queue;    /* the configured queue whose dead queue it is; NULL: the catch-all */
     const char *exchange; /* the exchange on which that queue's types are bound; NULL: `jobs` */
     const char *ns;
+    bool is_brief; /* headers_json isn't wanted */
 };
 
 struct wr_letter {

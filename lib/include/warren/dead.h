@@ -66,6 +66,7 @@ typedef struct warren_dead_filter {
     int64_t until_ms;    /**< died before this time; the same */
     int64_t replayed_ms; /**< last replayed at this time or later */
     size_t limit;        /**< at most so many matching ones */
+    bool brief;          /**< not which, but how: without headers_json (""), which is faster */
 } warren_dead_filter;
 
 /** Called for each dead letter, oldest first; false ends the walk. */
