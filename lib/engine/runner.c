@@ -22,7 +22,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "engine/lane.h"
-#include "engine/record.h"
+#include "engine/meter.h"
 #include "model/topology.h"
 
 /* A message of a job: its way on, or one that its handler published. */
@@ -120,7 +120,7 @@ static void bury(struct wr_runner *runner, struct warren_job *job, const char *r
     char more[80];
     (void)snprintf(more, sizeof more, " outcome=dead reason=%s", reason);
     log_job(WR_WARN, "job.dead", job, more, job->text);
-    wr_record_death(job, reason);
+    wr_meter_death(job, reason);
     job->verdict = WARREN_DEAD;
     job->reason = reason;
     forward(runner, job, &how);
@@ -142,7 +142,7 @@ static void postpone(struct wr_runner *runner, struct warren_job *job, enum wr_f
     (void)snprintf(more, sizeof more, " outcome=%s delay_ms=%lld",
                    kind == WR_FORWARD_RETRY ? "retry" : "snooze", (long long)rounded_ms);
     log_job(WR_INFO, kind == WR_FORWARD_RETRY ? "job.retry" : "job.snooze", job, more, job->text);
-    wr_record_outcome(job, kind == WR_FORWARD_RETRY ? WR_OUTCOME_RETRY : WR_OUTCOME_SNOOZE);
+    wr_meter_outcome(job, kind == WR_FORWARD_RETRY ? WR_OUTCOME_RETRY : WR_OUTCOME_SNOOZE);
     forward(runner, job, &how);
 }
 
@@ -168,7 +168,7 @@ static void retry(struct wr_runner *runner, struct warren_job *job)
 static void discard(struct wr_runner *runner, struct warren_job *job)
 {
     log_job(WR_WARN, "job.discard", job, " outcome=discard", job->text);
-    wr_record_outcome(job, WR_OUTCOME_DISCARD);
+    wr_meter_outcome(job, WR_OUTCOME_DISCARD);
     settle(runner, job, WR_SETTLE_ACK);
 }
 
@@ -187,7 +187,7 @@ static void carry_out(struct wr_runner *runner, struct warren_job *job)
     wr_tracer_conclude(runner->tracer, job);
     if (runner->is_stale(runner->user,
                          job)) { /* it runs again: a copy of it would be one too many */
-        wr_record_outcome(job, WR_OUTCOME_INTERRUPTED);
+        wr_meter_outcome(job, WR_OUTCOME_INTERRUPTED);
         settle(runner, job, WR_SETTLE_LEAVE);
         return;
     }
@@ -199,7 +199,7 @@ static void carry_out(struct wr_runner *runner, struct warren_job *job)
     switch (job->verdict) {
     case WARREN_DONE:
         log_job(WR_DEBUG, "job.done", job, " outcome=done", NULL);
-        wr_record_outcome(job, WR_OUTCOME_DONE);
+        wr_meter_outcome(job, WR_OUTCOME_DONE);
         settle(runner, job, WR_SETTLE_ACK);
         return;
     case WARREN_RETRY:
@@ -362,7 +362,7 @@ void wr_runner_run(void *user, struct warren_job *job)
         wr_tracer_end(runner->tracer, job);
         job->settings = atomic_load(&lane->settings); /* a failure goes by the newest policy */
         WR_CRASH_POINT("before_ack");
-        wr_record_run(job, wr_clock_mono_us(runner->clock));
+        wr_meter_run(job, wr_clock_mono_us(runner->clock));
     }
     wr_ledger_end(runner->ledger, job->slot);
     wr_runner_conclude(runner, job);

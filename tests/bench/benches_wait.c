@@ -126,16 +126,16 @@ static void add_memory(void)
                                          .limit = 12 });
 }
 
-static void add_record(void)
+static void add_meter(void)
 {
     struct bench *bench = bench_add(
-        "record", "What counting and timing add to a job, with threads of one type.", 20000000);
+        "meter", "What counting and timing add to a job, with threads of one type.", 20000000);
     bench_add_side(bench, (struct side){ .name = "one thread",
-                                         .command = "warren_record --count {count} --threads 1" });
+                                         .command = "warren_meter --count {count} --threads 1" });
     bench_add_side(bench, (struct side){ .name = "two threads",
-                                         .command = "warren_record --count {count} --threads 2" });
+                                         .command = "warren_meter --count {count} --threads 2" });
     bench_add_side(bench, (struct side){ .name = "16 threads",
-                                         .command = "warren_record --count {count} --threads 16" });
+                                         .command = "warren_meter --count {count} --threads 16" });
     for (int i = 0; i < 3; i++) {
         bench_add_goal(bench,
                        (struct goal){ .text = bench_text("CPU a job, %s", bench->sides[i].name),
@@ -154,5 +154,5 @@ void benches_wait(bool is_short)
     add_latency_ack();
     add_startup();
     add_memory();
-    add_record();
+    add_meter();
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What is counted of jobs: histograms, shards, and the record of one job.
+// What is counted of jobs: histograms, shards, and the meter of one job.
 #include <CUnit/Basic.h>
 #include <pthread.h>
 #include <string.h>
 
-#include "engine/record.h"
+#include "engine/meter.h"
 #include "engine/source.h"
 
 /* --- histograms --- */
@@ -127,8 +127,8 @@ static void a_wait_is_what_is_left_without_the_delay(void)
     struct warren_job job = make_job();
     job.books.enqueued_ms = 400000;
     job.books.run_at_ms = 999810;
-    wr_record_run(&job, 60000);
-    wr_record_outcome(&job, WR_OUTCOME_DONE);
+    wr_meter_run(&job, 60000);
+    wr_meter_outcome(&job, WR_OUTCOME_DONE);
     gather(&lane.tally);
     CU_ASSERT_EQUAL(sum.run.sum_us, 50000);
     CU_ASSERT_EQUAL(sum.wait.sum_us, 200000);
@@ -143,7 +143,7 @@ static void a_job_delivered_twice_has_no_wait(void)
     struct warren_job job = make_job();
     job.books.enqueued_ms = 400000;
     job.redelivered = true;
-    wr_record_run(&job, 60000);
+    wr_meter_run(&job, 60000);
     gather(&lane.tally);
     CU_ASSERT_EQUAL(sum.run.buckets[5], 1);
     CU_ASSERT_EQUAL(sum.wait.sum_us, 0);
@@ -154,8 +154,8 @@ static void a_retry_is_not_the_end(void)
 {
     struct warren_job job = make_job();
     job.books.enqueued_ms = 400000;
-    wr_record_run(&job, 60000);
-    wr_record_outcome(&job, WR_OUTCOME_RETRY);
+    wr_meter_run(&job, 60000);
+    wr_meter_outcome(&job, WR_OUTCOME_RETRY);
     gather(&lane.tally);
     CU_ASSERT_EQUAL(sum.outcomes[WR_OUTCOME_RETRY], 1);
     CU_ASSERT_EQUAL(sum.total.sum_us, 0);
@@ -166,8 +166,8 @@ static void a_retry_is_not_the_end(void)
 static void who_sent_no_time_has_none(void)
 {
     struct warren_job job = make_job();
-    wr_record_run(&job, 60000);
-    wr_record_outcome(&job, WR_OUTCOME_DONE);
+    wr_meter_run(&job, 60000);
+    wr_meter_outcome(&job, WR_OUTCOME_DONE);
     gather(&lane.tally);
     CU_ASSERT_EQUAL(sum.run.sum_us, 50000);
     CU_ASSERT_EQUAL(sum.wait.sum_us + sum.total.sum_us, 0);
@@ -178,8 +178,8 @@ static void a_dead_letter_is_counted_by_its_reason(void)
 {
     struct warren_job job = make_job();
     job.lane = NULL;
-    wr_record_death(&job, "unknown_type");
-    wr_record_death(&job, "a word of nobody's");
+    wr_meter_death(&job, "unknown_type");
+    wr_meter_death(&job, "a word of nobody's");
     gather(&source.strangers);
     CU_ASSERT_EQUAL(sum.outcomes[WR_OUTCOME_DEAD], 2);
     CU_ASSERT_EQUAL(wr_counted(&source.counts.dead[wr_reason_find("unknown_type")]), 1);

@@ -3,7 +3,7 @@
 // handler. Wall times, which messages carry, are set against them by the distance that the two clocks
 // had when the job came: that saves two readings a job, and a clock that is set while it runs changes
 // nothing.
-#include "engine/record.h"
+#include "engine/meter.h"
 
 #include "engine/lane.h"
 #include "engine/source.h"
@@ -25,7 +25,7 @@ static int64_t since_us(const struct warren_job *job, int64_t wall_ms, int64_t u
     return job->wall_ahead_us + until_us - wall_ms * WR_US_PER_MS;
 }
 
-void wr_record_run(struct warren_job *job, int64_t now_us)
+void wr_meter_run(struct warren_job *job, int64_t now_us)
 {
     struct wr_tally_shard *shard = shard_of(job);
     const struct wr_bookkeeping *books = &job->books;
@@ -41,7 +41,7 @@ void wr_record_run(struct warren_job *job, int64_t now_us)
     }
 }
 
-void wr_record_outcome(const struct warren_job *job, enum wr_outcome outcome)
+void wr_meter_outcome(const struct warren_job *job, enum wr_outcome outcome)
 {
     struct wr_tally_shard *shard = shard_of(job);
     if (!shard) {
@@ -60,10 +60,10 @@ void wr_record_outcome(const struct warren_job *job, enum wr_outcome outcome)
     }
 }
 
-void wr_record_death(const struct warren_job *job, const char *reason)
+void wr_meter_death(const struct warren_job *job, const char *reason)
 {
     struct wr_source *source = job->source;
-    wr_record_outcome(job, WR_OUTCOME_DEAD);
+    wr_meter_outcome(job, WR_OUTCOME_DEAD);
     if (source) {
         wr_count(&source->counts.dead[wr_reason_find(reason)]);
     }

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "engine/record.h"
+#include "engine/meter.h"
 #include "engine/source.h"
 #include "side.h"
 
@@ -20,7 +20,7 @@ struct part {
     long count;
 };
 
-static void *record(void *user)
+static void *meter(void *user)
 {
     const struct part *part = user;
     struct warren_job job = { .lane = &lane,
@@ -30,8 +30,8 @@ static void *record(void *user)
                               .books = { .enqueued_ms = INT64_C(1700000000000) } };
     for (long i = 0; i < part->count; i++) {
         job.started_us = i;
-        wr_record_run(&job, wr_clock_mono_us(NULL));
-        wr_record_outcome(&job, WR_OUTCOME_DONE);
+        wr_meter_run(&job, wr_clock_mono_us(NULL));
+        wr_meter_outcome(&job, WR_OUTCOME_DONE);
     }
     return NULL;
 }
@@ -49,7 +49,7 @@ int main(int argc, char **argv)
     struct side_moment first = side_moment();
     for (int i = 0; i < threads; i++) {
         parts[i] = (struct part){ .slot = i, .count = count / threads };
-        if (pthread_create(&parts[i].thread, NULL, record, &parts[i])) {
+        if (pthread_create(&parts[i].thread, NULL, meter, &parts[i])) {
             side_give_up("thread", "can't be started");
         }
     }
