@@ -299,7 +299,8 @@ static warren_status open_orders(const struct wr_control *control, struct wr_bro
     char key[KEY_SIZE];
     struct wr_item queue = { .kind = WR_ITEM_QUEUE,
                              .name = control->queue,
-                             .arguments = { .type = WR_CLASSIC, .is_exclusive = true } };
+                             .is_temporary = true,
+                             .arguments = { .type = WR_CLASSIC } };
     (void)snprintf(key, sizeof key, "order.%s", control->options.id);
     warren_status rc = wr_broker_channel_open(broker, ORDERS, false, err);
     rc = rc ? rc : wr_broker_declare(broker, ORDERS, &queue, WR_DECLARE, err);

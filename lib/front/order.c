@@ -109,7 +109,8 @@ static warren_status listen_to(const struct ear *ear, const char *key, warren_er
     struct wr_broker *broker = ear->admin->broker;
     struct wr_item queue = { .kind = WR_ITEM_QUEUE,
                              .name = ear->queue,
-                             .arguments = { .type = WR_CLASSIC, .is_exclusive = true } };
+                             .is_temporary = true,
+                             .arguments = { .type = WR_CLASSIC } };
     struct wr_item bound = { .kind = WR_ITEM_BIND,
                              .name = ear->exchange,
                              .destination = ear->queue,

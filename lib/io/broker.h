@@ -23,12 +23,24 @@
 
 struct wr_broker;
 
+/** How far a connect got. */
+enum wr_stage {
+    WR_STAGE_PREPARE, /* URL, secrets, what the settings allow */
+    WR_STAGE_DIAL,
+    WR_STAGE_TLS,
+    WR_STAGE_LOGIN,
+    WR_STAGE_VHOST,
+    WR_STAGE_OPEN
+};
+
 struct wr_broker_options {
     const struct wr_broker_settings *settings; /* borrowed until close */
     const char *name; /* what the broker shows beside the connection: "warren emails consumer" */
     const struct wr_clock *clock; /* NULL: the machine's */
-    int64_t body_most;      /* a longer body is never read: see WR_EVENT_OVERSIZED; 0 = 128 MiB */
-    struct wr_watch *watch; /* NULL: none. Told what to cut from the first socket to the close, and
+    int64_t body_most;       /* a longer body is never read: see WR_EVENT_OVERSIZED; 0 = 128 MiB */
+    int64_t connect_most_ms; /* no connect takes longer, whatever settings and URL say; 0: none */
+    enum wr_stage *stage;    /* NULL, or where a failure is to be told: how far it got */
+    struct wr_watch *watch;  /* NULL: none. Told what to cut from the first socket to the close, and
                                given more time whenever a call is about to wait with a deadline */
 };
 

@@ -103,6 +103,9 @@ static void read_options(struct wr_amqp_plan *plan, const struct wr_broker_optio
     plan->heartbeat_ms = uri->heartbeat_ms >= 0 ? uri->heartbeat_ms : settings->heartbeat_ms;
     plan->connect_timeout_ms =
         uri->connect_timeout_ms > 0 ? uri->connect_timeout_ms : settings->connect_timeout_ms;
+    if (options->connect_most_ms && plan->connect_timeout_ms > options->connect_most_ms) {
+        plan->connect_timeout_ms = options->connect_most_ms;
+    }
     plan->verify = uri->verify >= 0 ? uri->verify == 1 : settings->tls.verify;
     plan->ca_file = either(uri->ca_file, settings->tls.ca_file);
     plan->cert_file = either(uri->cert_file, settings->tls.cert_file);
@@ -142,9 +145,10 @@ static void shuffle(struct wr_uri_host *hosts, size_t count)
     }
 }
 
-static warren_status open_socket(struct wr_amqp *amqp, const struct wr_amqp_plan *plan,
+static warren_status open_socket(struct wr_amqp *amqp, struct wr_amqp_plan *plan,
                                  const struct wr_uri_host *host, warren_error *err)
 {
+    plan->stage = WR_STAGE_DIAL;
     if (plan->uri.is_tls) {
         return wr_amqp_tls_open(amqp, plan, host, err);
     }
@@ -198,7 +202,7 @@ static void allow_time(struct wr_amqp *amqp, const struct wr_amqp_plan *plan)
     }
 }
 
-static warren_status try_host(struct wr_amqp *amqp, const struct wr_amqp_plan *plan,
+static warren_status try_host(struct wr_amqp *amqp, struct wr_amqp_plan *plan,
                               const struct wr_uri_host *host, warren_error *err)
 {
     allow_time(amqp, plan);
@@ -210,6 +214,7 @@ static warren_status try_host(struct wr_amqp *amqp, const struct wr_amqp_plan *p
     status = status ? status : keep_socket(amqp, plan, err);
     allow_time(amqp, plan);
     status = status ? status : wr_amqp_login(amqp, plan, host, err);
+    plan->stage = status ? plan->stage : WR_STAGE_OPEN;
     if (status) {
         forget_socket(amqp);
     }
@@ -220,6 +225,7 @@ static warren_status try_hosts(struct wr_amqp *amqp, struct wr_amqp_plan *plan, 
 {
     shuffle(plan->uri.hosts, plan->uri.host_count);
     warren_error best = { 0 };
+    enum wr_stage best_stage = WR_STAGE_PREPARE;
     for (size_t i = 0; i < plan->uri.host_count && !atomic_load(&amqp->is_cut); i++) {
         warren_error error = { 0 };
         if (try_host(amqp, plan, &plan->uri.hosts[i], &error) == WARREN_OK) {
@@ -228,8 +234,10 @@ static warren_status try_hosts(struct wr_amqp *amqp, struct wr_amqp_plan *plan, 
         bool is_better = best.status == WARREN_UNREACHABLE && error.status != WARREN_UNREACHABLE;
         if (best.status == WARREN_OK || is_better) {
             best = error;
+            best_stage = plan->stage;
         }
     }
+    plan->stage = best_stage;
     if (plan->uri.host_count == 1) {
         return wr_fail(err, best.status, "%s", best.text);
     }
@@ -258,6 +266,9 @@ warren_status wr_amqp_connect(struct wr_amqp *amqp, const struct wr_broker_optio
     warren_status status = wr_uri_read(&plan->uri, options->settings->url, err);
     if (!status) {
         status = make_and_try(amqp, plan, options, err);
+        if (options->stage) {
+            *options->stage = plan->stage;
+        }
         wr_uri_done(&plan->uri);
     }
     explicit_bzero(plan, sizeof *plan);

@@ -11,7 +11,7 @@
 #include "base/error.h"
 
 struct refusal {
-    const struct wr_amqp_plan *plan;
+    struct wr_amqp_plan *plan;
     const struct wr_uri_host *host;
     char where[300];
     int code;
@@ -101,6 +101,7 @@ static warren_status explain_password(const struct refusal *refusal, warren_erro
 
 static warren_status explain_vhost(const struct refusal *refusal, warren_error *err)
 {
+    refusal->plan->stage = WR_STAGE_VHOST;
     const char *vhost = refusal->plan->uri.vhost;
     char user[256];
     read_user(refusal, user, sizeof user);
@@ -150,6 +151,7 @@ static warren_status explain_refusal(const struct refusal *refusal, warren_error
 static warren_status explain_tls(const struct refusal *refusal, warren_error *err)
 {
     char reason[128];
+    refusal->plan->stage = WR_STAGE_TLS;
     wr_amqp_tls_reason(reason, sizeof reason);
     if (strstr(reason, "alert")) {
         return wr_amqp_tls_refused(refusal->plan, refusal->where, reason, err);
@@ -202,7 +204,7 @@ static warren_status explain_library(int status, const struct refusal *refusal, 
     }
 }
 
-static warren_status explain(const amqp_rpc_reply_t *reply, const struct wr_amqp_plan *plan,
+static warren_status explain(const amqp_rpc_reply_t *reply, struct wr_amqp_plan *plan,
                              const struct wr_uri_host *host, warren_error *err)
 {
     struct refusal refusal = { .plan = plan, .host = host };
@@ -247,11 +249,12 @@ static void read_server(amqp_connection_state_t connection, struct wr_server *ou
     out->trusts_x_death = strcmp(out->product, "RabbitMQ") == 0 && out->major < 4;
 }
 
-warren_status wr_amqp_login(struct wr_amqp *amqp, const struct wr_amqp_plan *plan,
+warren_status wr_amqp_login(struct wr_amqp *amqp, struct wr_amqp_plan *plan,
                             const struct wr_uri_host *host, warren_error *err)
 {
     struct timeval timeout = { .tv_sec = plan->connect_timeout_ms / 1000,
                                .tv_usec = plan->connect_timeout_ms % 1000 * 1000 };
+    plan->stage = WR_STAGE_LOGIN;
     (void)amqp_set_handshake_timeout(amqp->connection, &timeout);
     amqp_rpc_reply_t reply = send_login(amqp->connection, plan);
     if (reply.reply_type != AMQP_RESPONSE_NORMAL) {

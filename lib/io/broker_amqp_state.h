@@ -146,6 +146,7 @@ struct wr_amqp_plan {
     const char *cert_file;
     const char *key_file;
     const char *server_name;
+    enum wr_stage stage; /* how far the last try got */
 };
 
 /** Connects to one of the hosts and logs in; fills connection, fd, server and heartbeat. */
@@ -167,7 +168,7 @@ void wr_amqp_tune_socket(int fd, int64_t heartbeat_us);
 void wr_amqp_share_packets(int fd, bool holds_back);
 
 /** Makes and connects a TLS socket of rabbitmq-c. */
-warren_status wr_amqp_tls_open(struct wr_amqp *amqp, const struct wr_amqp_plan *plan,
+warren_status wr_amqp_tls_open(struct wr_amqp *amqp, struct wr_amqp_plan *plan,
                                const struct wr_uri_host *host, warren_error *err);
 
 /** The peer ended TLS with that alert: says what it may want of us. Returns WARREN_REFUSED. */
@@ -178,7 +179,7 @@ warren_status wr_amqp_tls_refused(const struct wr_amqp_plan *plan, const char *w
 void wr_amqp_tls_reason(char *out, size_t size);
 
 /** Says hello and logs in on a connected socket. */
-warren_status wr_amqp_login(struct wr_amqp *amqp, const struct wr_amqp_plan *plan,
+warren_status wr_amqp_login(struct wr_amqp *amqp, struct wr_amqp_plan *plan,
                             const struct wr_uri_host *host, warren_error *err);
 
 /* --- in --- */

@@ -262,7 +262,7 @@ static warren_status prepare(amqp_socket_t *socket, const struct wr_amqp_plan *p
     return status ? status : load_certificate(context, plan, err);
 }
 
-warren_status wr_amqp_tls_open(struct wr_amqp *amqp, const struct wr_amqp_plan *plan,
+warren_status wr_amqp_tls_open(struct wr_amqp *amqp, struct wr_amqp_plan *plan,
                                const struct wr_uri_host *host, warren_error *err)
 {
     amqp_socket_t *socket = amqp_ssl_socket_new(amqp->connection);
@@ -271,6 +271,7 @@ warren_status wr_amqp_tls_open(struct wr_amqp *amqp, const struct wr_amqp_plan *
     }
     struct handshake handshake = { .name = plan->server_name ? plan->server_name : host->name };
     handshake.is_address = is_address(handshake.name);
+    plan->stage = WR_STAGE_TLS;
     warren_status status = prepare(socket, plan, &handshake, err);
     if (status) {
         return status;

@@ -85,13 +85,15 @@ static warren_status send_queue(struct wr_amqp *amqp, uint16_t number, const str
                                 bool passive, warren_error *err)
 {
     struct arguments arguments = { 0 };
-    add_queue_arguments(&arguments, &item->arguments);
+    if (!item->is_temporary) {
+        add_queue_arguments(&arguments, &item->arguments);
+    }
     amqp_queue_declare_t declare = {
         .queue = wr_amqp_string(item->name),
         .passive = passive,
-        .durable = !item->arguments.is_exclusive,
-        .exclusive = item->arguments.is_exclusive,
-        .auto_delete = item->arguments.is_exclusive,
+        .durable = !item->is_temporary,
+        .exclusive = item->is_temporary,
+        .auto_delete = item->is_temporary,
         .nowait = 1,
         .arguments = { arguments.count, arguments.entries },
     };

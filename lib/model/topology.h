@@ -39,7 +39,6 @@ struct wr_queue_arguments {
     bool reject_publish;       /* x-overflow */
     int64_t bytes_most;        /* x-max-length-bytes; 0: none. Streams: the oldest go */
     int64_t segment_bytes;     /* x-stream-max-segment-size-bytes; 0: the broker's own */
-    bool is_exclusive;         /* of one connection, and gone with it; not durable */
 };
 
 struct wr_item {
@@ -55,6 +54,7 @@ struct wr_item {
                                */
     bool is_level;            /* of the delay ladder */
     bool is_foreign; /* an exchange that the config only names; still declared, as durable topic */
+    bool is_temporary;    /* a queue of this connection alone, gone with it; no x-queue-type */
     const char *leftover; /* unbinding: done only when this queue of wr_leftover is there */
 };
 
