@@ -149,7 +149,7 @@ static int pause_queue(const struct args *args, bool is_paused)
     }
     const char *type = args_value(args, "type");
     warren_status rc = warren_control_pause(admin, args_operand(args, 0), type, is_paused,
-                                            who_am_i(), args_value(args, "why"), &err);
+                                            who_am_i(), args_value(args, "because"), &err);
     warren_admin_close(admin);
     return rc ? say_failure(&err) : EXIT_DONE;
 }

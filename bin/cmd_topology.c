@@ -20,41 +20,45 @@ static const struct column columns[] = {
 
 enum { COLUMNS = sizeof columns / sizeof columns[0], STATES = WARREN_TOPOLOGY_LEFTOVER + 1 };
 
-/* An open topology and what is known of the broker's bindings. */
+enum { MANAGEMENT_TIMEOUT_MS = 30000 };
+
+/* An open topology and what the management API told of the broker. */
 struct work {
     warren_topology *topology;
-    struct management_bindings bindings;
-    bool has_bindings;
+    struct management management;
     enum output_format format;
 };
 
 static int open_work(const struct args *args, struct work *work)
 {
     warren_error err;
-    warren_management management = { 0 };
+    warren_management from = { 0 };
     *work = (struct work){ 0 };
     if (!output_format_of(args, &work->format)) {
         return EXIT_USAGE;
     }
     if (warren_topology_open(&work->topology, args_config(args), &err) ||
-        warren_topology_management(work->topology, &management, &err)) {
+        warren_topology_management(work->topology, &from, &err)) {
         return say_failure(&err);
     }
-    if (management.url) {
-        work->has_bindings = management_fetch(&management, &work->bindings);
+    if (from.url) {
+        (void)management_ask(&from, MANAGEMENT_TIMEOUT_MS, &work->management);
+    }
+    if (*work->management.problem) {
+        say("management API: %s", work->management.problem);
     }
     return EXIT_DONE;
 }
 
 static void close_work(struct work *work)
 {
-    management_done(&work->bindings);
+    management_done(&work->management);
     warren_topology_close(work->topology);
 }
 
 static const warren_bindings *known_bindings(const struct work *work)
 {
-    return work->has_bindings ? &work->bindings.list : NULL;
+    return work->management.facts.bindings;
 }
 
 /* --- plan --- */
@@ -143,7 +147,7 @@ static int run_plan(struct work *work, bool shows_all)
     }
     say_notes(work->topology);
     say_counts(plan.counts);
-    if (plan.counts[WARREN_TOPOLOGY_UNKNOWN] && !work->has_bindings) {
+    if (plan.counts[WARREN_TOPOLOGY_UNKNOWN] && !known_bindings(work)) {
         say("bindings are unknown without broker.management_url; --all lists them");
     }
     if (plan.counts[WARREN_TOPOLOGY_DIFFERS]) {

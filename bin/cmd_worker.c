@@ -215,7 +215,7 @@ static bool name_worker(const struct args *args, warren_order *order)
 {
     order->worker = args_operand(args, 0);
     order->who = who_am_i();
-    order->why = args_value(args, "why");
+    order->why = args_value(args, "because");
     if (!order->worker == !args_has(args, "all")) {
         (void)say_usage("say which worker (`warren worker list` shows them), or --all");
         return false;

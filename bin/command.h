@@ -87,6 +87,7 @@ int cmd_dead_drop(const struct args *args);
 int cmd_top(const struct args *args);
 int cmd_generate_alerts(const struct args *args);
 int cmd_generate_dashboard(const struct args *args);
+int cmd_doctor(const struct args *args);
 int cmd_bench(const struct args *args);
 int cmd_completion(const struct args *args);
 int cmd_help(const struct args *args);

@@ -113,6 +113,12 @@ static const struct option_row publish_options[] = {
     END
 };
 
+static const struct option_row doctor_options[] = {
+    { "read-only", 0, NULL, "publish and declare nothing: skips the checks unroutable and ladder" },
+    { "timeout", 0, "SECONDS", "of the whole run; what comes later is unknown; default: 30" },
+    END
+};
+
 static const struct option_row bench_options[] = {
     { "jobs", 0, "N", "at most so many jobs a measure; default: 100000" },
     { "seconds", 0, "N", "at most so long a measure; default: 3" },
@@ -125,7 +131,7 @@ static const struct option_row bench_options[] = {
 
 static const struct option_row pause_options[] = {
     { "type", 0, "TYPE", "only this job type of the queue" },
-    { "why", 0, "TEXT", "the reason, for the workers' logs and `warren queue list`" },
+    { "because", 0, "TEXT", "the reason, for the workers' logs" },
     END
 };
 
@@ -135,7 +141,7 @@ static const struct option_row wait_options[] = {
 
 static const struct option_row order_options[] = {
     { "all", 'a', NULL, "all workers of this namespace" },
-    { "why", 0, "TEXT", "the reason, for their logs" },
+    { "because", 0, "TEXT", "the reason, for their logs" },
     END
 };
 
@@ -237,7 +243,7 @@ const struct command commands[] = {
       OPTIONS(pause_options, common),
       "Holds on all workers, also on those that start later, until it is taken back. Running jobs\n"
       "end. Jobs of a paused type whose queue goes on wait in the delay ladder.",
-      "warren queue pause emails --why \"the mail server is down\"\n"
+      "warren queue pause emails --because \"the mail server is down\"\n"
       "warren queue pause emails --type email.digest",
       cmd_queue_pause },
     { "queue", "resume", "QUEUE", 1, 1, "Take a pause back.", OPTIONS(pause_options, common), NULL,
@@ -250,7 +256,7 @@ const struct command commands[] = {
       OPTIONS(output, common), NULL, "warren worker show pod-7-1", cmd_worker_show },
     { "worker", "quiet", "[WORKER]", 0, 1, "Have a worker take no more jobs, and stay there.",
       OPTIONS(order_options, output, common), "What has not started goes to other workers.",
-      "warren worker quiet pod-7-1 --why \"looking at it\"", cmd_worker_quiet },
+      "warren worker quiet pod-7-1 --because \"looking at it\"", cmd_worker_quiet },
     { "worker", "resume", "[WORKER]", 0, 1, "Have a quiet worker take jobs again.",
       OPTIONS(order_options, output, common), NULL, "warren worker resume --all",
       cmd_worker_resume },
@@ -310,12 +316,6 @@ const struct command commands[] = {
       "warren dead drop emails --id 42 --yes\n"
       "warren dead drop emails --group ff9feec1c462 --keep dropped.jsonl --because \"tests\"",
       cmd_dead_drop },
-    { "top", NULL, "", 0, 0, "Watch queues, job types and workers on the terminal.",
-      OPTIONS(once_options, output, common),
-      "Listens to what workers tell through the control plane (control.enabled). Keys: ? shows "
-      "them.\n"
-      "NO_COLOR is respected. --once asks all workers twice within two seconds, for the rates.",
-      "warren top\nwarren top --once -o json", cmd_top },
     { "dead", "export", "[QUEUE]", 0, 1, "Write dead letters down, a line of JSON each.",
       OPTIONS(letters, common),
       "A line holds all of a letter: properties, headers with their types, body. They stay where\n"
@@ -327,6 +327,20 @@ const struct command commands[] = {
       "line to go on from is told.",
       "warren dead import emails emails.jsonl\nwarren dead import emails emails.jsonl --from 101",
       cmd_dead_import },
+    { "top", NULL, "", 0, 0, "Watch queues, job types and workers on the terminal.",
+      OPTIONS(once_options, output, common),
+      "Listens to what workers tell through the control plane (control.enabled). Keys: ? shows "
+      "them.\n"
+      "NO_COLOR is respected. --once asks all workers twice within two seconds, for the rates.",
+      "warren top\nwarren top --once -o json", cmd_top },
+    { "doctor", NULL, "", 0, 0, "Check the way to the broker, the broker, and what stands there.",
+      OPTIONS(doctor_options, output, common),
+      "A line a check: ok, warn, fail or unknown, what was found, and what to do next. Without\n"
+      "broker.management_url policies, stuck dead letters, alarms, clock and bindings are "
+      "unknown.\n"
+      "Exit 0 when nothing failed, 1 when a check did, 6 when the broker could not be reached, 7\n"
+      "when the configuration has errors.",
+      "warren doctor\nwarren doctor --read-only -o json", cmd_doctor },
     { "bench", NULL, "", 0, 0, "Measure the broker from here, and say what limits it.",
       OPTIONS(bench_options, output, common),
       "Measures connecting, latency, the delay ladder, publishing and draining, in a namespace of\n"

@@ -1,21 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bindings of a vhost, as the broker's management API tells them.
+ * What a broker's management API tells of a vhost: bindings, queues with their policies, alarms,
+ * the time. Each question has a deadline; one that isn't answered leaves the others standing.
  */
 #ifndef MANAGEMENT_H
 #define MANAGEMENT_H
 
-#include "warren/topology.h"
+#include "warren/doctor.h"
 
-struct management_bindings {
-    warren_bindings list;
-    void *tree; /* what its strings belong to */
+enum { MANAGEMENT_ANSWERS = 4 };
+
+struct management {
+    warren_broker_facts facts;
+    warren_bindings bindings;
+    warren_queue_facts *queues;
+    char source[256];
+    char problem[1024]; /* what could not be asked; "" for nothing */
+    char deprecated[1024];
+    void *answers[MANAGEMENT_ANSWERS]; /* what the strings belong to */
 };
 
-/** Fetches them. False, with a message, when the API can't be asked or read. Done with
- * management_done. */
-bool management_fetch(const warren_management *from, struct management_bindings *out);
+/** Asks all questions, each for at most `timeout_ms`. False when not one was answered: `problem`
+ * says why. Done with management_done, either way. */
+bool management_ask(const warren_management *from, long timeout_ms, struct management *out);
 
-void management_done(struct management_bindings *bindings);
+void management_done(struct management *management);
+
+/** The facts of a queue; NULL when there is no such queue, or the queues are unknown. */
+const warren_queue_facts *management_queue(const struct management *management, const char *name);
 
 #endif

@@ -52,7 +52,7 @@ assert_status 4 "a worker that isn't there is exit 4"
 # --- orders ---
 run "$WARREN" worker quiet
 assert_status 2 "an order says to whom"
-run "$WARREN" worker quiet "$id" --why "a look at it"
+run "$WARREN" worker quiet "$id" --because "a look at it"
 assert_status 0 "a worker is told to be quiet"
 is_quiet()
 {
@@ -74,7 +74,7 @@ run "$WARREN" worker drain "$id"
 assert_status 5 "a drain asks, and nobody can be asked here"
 
 # --- pauses ---
-run "$WARREN" queue pause things --why "the mail is down"
+run "$WARREN" queue pause things --because "the mail is down"
 assert_status 0 "a queue is paused"
 is_paused()
 {
