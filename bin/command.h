@@ -60,6 +60,7 @@ int cmd_config_explain(const struct args *args);
 int cmd_config_init(const struct args *args);
 int cmd_topology_plan(const struct args *args);
 int cmd_topology_apply(const struct args *args);
+int cmd_topology_migrate(const struct args *args);
 int cmd_topology_export(const struct args *args);
 int cmd_publish(const struct args *args);
 int cmd_queue_list(const struct args *args);

@@ -220,6 +220,15 @@ const struct command commands[] = {
       OPTIONS(prune, dry_run, output, common),
       "Doing it again changes nothing; no queue is ever deleted or changed by force.",
       "warren topology apply\nwarren topology apply --prune --dry-run", cmd_topology_apply },
+    { "topology", "migrate", "QUEUE", 1, 1,
+      "Give a queue the arguments of the configuration, without losing a message.",
+      OPTIONS(with_care, output, common),
+      "Such as classic to quorum. The messages go by way of a temporary queue, and new ones are\n"
+      "routed to one of the two at any time. Stop the workers that have the old configuration\n"
+      "first; those with the new one may wait. Interrupted or killed at any moment (exit 3), the\n"
+      "same command goes on. See docs/migrating.md.",
+      "warren topology migrate emails --dry-run\nwarren topology migrate emails --yes",
+      cmd_topology_migrate },
     { "topology", "export", "", 0, 0, "Write the topology down; needs no broker.",
       OPTIONS(output, common), NULL, "warren topology export -o json >topology.json",
       cmd_topology_export },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the topologist's files share: a channel that is opened again whenever the broker closed it,
- * and comparing one object with what the broker has. Private to topologist*.c.
+ * and comparing one object with what the broker has. Private to topologist*.c and migration.c.
  *
  * Threads: as topologist.h.
  */

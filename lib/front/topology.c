@@ -2,7 +2,7 @@
 // DESIGN: the topology for tools. Opening reads the configuration only; the first plan or apply
 // connects, since an export needs no broker. What is wanted depends on the server's version, so
 // the list is built anew when the server is known.
-#include "warren/topology.h"
+#include "front/topology.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,20 +10,8 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "engine/topologist.h"
-#include "model/uri.h"
 
-enum { CHANNEL = 1, SECRET_MOST = 8192 };
-
-struct warren_topology {
-    struct wr_settings *settings;
-    struct wr_topology *list;
-    struct wr_broker *broker; /* NULL until a plan or apply */
-    struct wr_uri uri;        /* read when somebody asks for the management API */
-    char *user;
-    char *password;
-    struct wr_topologist_report report;
-};
+enum { CHANNEL = WR_TOPOLOGY_CHANNEL, SECRET_MOST = 8192 };
 
 static void close_topology(warren_topology **topology)
 {
@@ -71,6 +59,7 @@ void warren_topology_close(warren_topology *topology)
     if (topology) {
         wr_broker_close(topology->broker);
         wr_topologist_report_done(&topology->report);
+        wr_text_done(&topology->text);
         wr_topology_free(topology->list);
         wr_uri_done(&topology->uri);
         free(topology->user);
@@ -99,8 +88,7 @@ const char *warren_topology_state_name(warren_topology_state state)
     return "unknown";
 }
 
-/* A connection that broke since the last call is made again. */
-static warren_status connect_broker(warren_topology *topology, warren_error *err)
+warren_status wr_topology_connect(warren_topology *topology, warren_error *err)
 {
     if (topology->broker && wr_broker_fd(topology->broker) >= 0) {
         return WARREN_OK;
@@ -185,9 +173,8 @@ warren_status warren_topology_management(warren_topology *topology, warren_manag
 
 /* --- plan --- */
 
-/* The caller's bindings in our words; `*out_items` is the caller's to free. */
-static warren_status translate(const warren_bindings *bindings, struct wr_bindings *out,
-                               struct wr_binding **out_items, warren_error *err)
+warren_status wr_topology_translate(const warren_bindings *bindings, struct wr_bindings *out,
+                                    struct wr_binding **out_items, warren_error *err)
 {
     struct wr_binding *items = calloc(bindings->length + 1, sizeof *items);
     if (!items) {
@@ -231,7 +218,7 @@ static bool show_row(const struct wr_plan_row *from, warren_topology_visitor *vi
 static warren_status plan(warren_topology *topology, const struct wr_bindings *bindings,
                           struct wr_plan *out, warren_error *err)
 {
-    warren_status rc = connect_broker(topology, err);
+    warren_status rc = wr_topology_connect(topology, err);
     return rc ? rc
               : wr_topologist_plan(topology->broker, CHANNEL, topology->list, bindings, out, err);
 }
@@ -242,7 +229,7 @@ warren_status warren_topology_plan(warren_topology *topology, const warren_bindi
     struct wr_plan found = { 0 };
     struct wr_bindings known;
     AUTO_FREE struct wr_binding *items = NULL;
-    warren_status rc = bindings ? translate(bindings, &known, &items, err) : WARREN_OK;
+    warren_status rc = bindings ? wr_topology_translate(bindings, &known, &items, err) : WARREN_OK;
     if (rc) {
         return rc;
     }
@@ -267,7 +254,7 @@ static warren_status build_prune(const warren_topology *topology, const warren_b
     }
     struct wr_bindings known;
     AUTO_FREE struct wr_binding *items = NULL;
-    warren_status rc = translate(bindings, &known, &items, err);
+    warren_status rc = wr_topology_translate(bindings, &known, &items, err);
     return rc ? rc : wr_topology_build_surplus(out, topology->list, &known, err);
 }
 
@@ -291,7 +278,7 @@ warren_status warren_topology_apply(warren_topology *topology,
                                     const warren_topology_options *options, warren_error *err)
 {
     wr_topologist_report_done(&topology->report);
-    warren_status rc = connect_broker(topology, err);
+    warren_status rc = wr_topology_connect(topology, err);
     if (!rc) {
         rc = wr_topologist_apply(topology->broker, CHANNEL, topology->list, &topology->report, err);
     }
@@ -327,7 +314,7 @@ warren_status warren_topology_remove(warren_topology *topology, const char *ns, 
                        outside);
     }
     wr_topologist_report_done(&topology->report);
-    warren_status rc = connect_broker(topology, err);
+    warren_status rc = wr_topology_connect(topology, err);
     return rc ? rc : wr_topologist_remove(topology->broker, CHANNEL, topology->list, err);
 }
 

@@ -139,8 +139,10 @@ warren_status wr_broker_channel_close(struct wr_broker *broker, uint16_t channel
 
 enum wr_declare {
     WR_DECLARE,
-    WR_LOOK,  /* passive: only whether an exchange or queue exists */
-    WR_REMOVE /* deletes an exchange or queue with all that is in it; one that isn't there is fine */
+    WR_LOOK,   /* passive: only whether an exchange or queue exists */
+    WR_REMOVE, /* deletes an exchange or queue with all that is in it; one that isn't there is fine */
+    WR_REMOVE_IDLE /* deletes a classic queue if it is empty and nobody consumes it, else MISMATCH; for
+                      a quorum queue the broker can't make sure, and closes the connection */
 };
 
 /** Sends one item. Bindings can't be looked at and go with their exchange: WR_LOOK and WR_REMOVE on

@@ -156,10 +156,13 @@ static size_t size_of(const struct wr_item *item)
 
 /* One that isn't there is no mistake to RabbitMQ. */
 static warren_status send_remove(struct wr_amqp *amqp, uint16_t number, const struct wr_item *item,
-                                 warren_error *err)
+                                 bool only_idle, warren_error *err)
 {
     if (item->kind == WR_ITEM_QUEUE) {
-        amqp_queue_delete_t gone = { .queue = wr_amqp_string(item->name), .nowait = 1 };
+        amqp_queue_delete_t gone = { .queue = wr_amqp_string(item->name),
+                                     .if_unused = only_idle,
+                                     .if_empty = only_idle,
+                                     .nowait = 1 };
         return wr_amqp_send(amqp, number, AMQP_QUEUE_DELETE_METHOD, &gone, err);
     }
     amqp_exchange_delete_t gone = { .exchange = wr_amqp_string(item->name), .nowait = 1 };
@@ -184,8 +187,8 @@ warren_status wr_amqp_declare(struct wr_broker *broker, uint16_t number, const s
     if (status || channel->has_failed || (how != WR_DECLARE && is_binding)) {
         return status;
     }
-    if (how == WR_REMOVE) {
-        return send_remove(amqp, number, item, err);
+    if (how == WR_REMOVE || how == WR_REMOVE_IDLE) {
+        return send_remove(amqp, number, item, how == WR_REMOVE_IDLE, err);
     }
     switch (item->kind) {
     case WR_ITEM_EXCHANGE:

@@ -175,6 +175,14 @@ static void remove_item(struct wr_memory *server, const struct wr_item *item)
     }
 }
 
+static bool is_busy(const struct wr_memory *server, const struct wr_item *item)
+{
+    const struct wr_memory_queue *queue =
+        wr_memory_routes_queue(&server->routes, wr_slice_of(item->name));
+    return item->kind == WR_ITEM_QUEUE && queue &&
+           (queue->ready.length || wr_memory_queue_consumers(queue));
+}
+
 static warren_status declare(struct wr_broker *broker, uint16_t number, const struct wr_item *item,
                              enum wr_declare how, warren_error *err)
 {
@@ -184,7 +192,14 @@ static warren_status declare(struct wr_broker *broker, uint16_t number, const st
     if (!channel || channel->refusal.code) {
         return rc;
     }
-    if (how == WR_REMOVE) {
+    if (how == WR_REMOVE_IDLE && is_busy(server, item)) {
+        (void)wr_memory_refuse(&channel->refusal, 406,
+                               "PRECONDITION_FAILED - queue '%s' in vhost '/' is not empty",
+                               item->name);
+        wr_memory_session_refuse(session, channel);
+        return WARREN_OK;
+    }
+    if (how == WR_REMOVE || how == WR_REMOVE_IDLE) {
         remove_item(server, item);
         return WARREN_OK;
     }

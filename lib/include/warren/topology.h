@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "warren/error.h"
 
@@ -121,6 +122,73 @@ WARREN_API warren_status warren_topology_apply(warren_topology *topology,
  */
 WARREN_API warren_status warren_topology_remove(warren_topology *topology, const char *ns,
                                                 warren_error *err);
+
+/* --- another queue type: migrating --- */
+
+/** Where the migration of a queue stands. */
+typedef enum warren_migration_phase {
+    WARREN_MIGRATION_NOTHING = 0,   /**< the queue is as the configuration wants it */
+    WARREN_MIGRATION_NEEDED = 1,    /**< it has other arguments */
+    WARREN_MIGRATION_LEAVING = 2,   /**< begun: messages are on their way to the stand-in */
+    WARREN_MIGRATION_RETURNING = 3, /**< begun: the old queue is gone, they are on their way back */
+    WARREN_MIGRATION_ABSENT = 4     /**< the queue is not there, and nothing was begun */
+} warren_migration_phase;
+
+/** What was reached on the way. */
+typedef enum warren_migration_step {
+    WARREN_MIGRATION_MOVING_OUT = 0,  /**< the stand-in is there, messages move to it */
+    WARREN_MIGRATION_TURNED_AWAY = 1, /**< new messages go to the stand-in; the rest is moved */
+    WARREN_MIGRATION_DELETED = 2,     /**< the old queue is gone */
+    WARREN_MIGRATION_MOVING_BACK = 3, /**< the new queue is there, messages move to it */
+    WARREN_MIGRATION_TURNED_BACK = 4, /**< new messages go to the new queue; the rest is moved */
+    WARREN_MIGRATION_DONE = 5         /**< the stand-in is gone */
+} warren_migration_step;
+
+/** What step a migration has reached, in words. Never NULL; static memory. */
+WARREN_API const char *warren_migration_step_name(warren_migration_step step);
+
+/** What a migration would do. Strings are borrowed from the topology, until its next call. */
+typedef struct warren_migration {
+    warren_migration_phase phase;
+    const char *queue;
+    const char *stand_in;    /**< the temporary queue, "NS.migrate.<queue>" */
+    const char *differences; /**< a line each; "" for none */
+    uint64_t messages;       /**< ready in the queue */
+    uint64_t consumers;      /**< of the queue: while the old one has any, a migration is refused */
+    uint64_t moved;          /**< ready in the stand-in */
+    int64_t rest_ms;         /**< how long the old queue has to be still before it is deleted */
+} warren_migration;
+
+/** Called at each step and often in between; false ends the migration between two messages. */
+typedef bool warren_migration_visitor(warren_migration_step step, uint64_t moved, void *user);
+
+/**
+ * Looks at the migration of a queue and changes nothing. Work queues and queues of isolated types can
+ * be migrated: STATE for others, NOT_FOUND for what is no queue of the configuration. Connects as plan
+ * does.
+ */
+WARREN_API warren_status warren_topology_look_at_migration(warren_topology *topology,
+                                                           const char *queue, warren_migration *out,
+                                                           warren_error *err);
+
+/**
+ * Gives a queue the arguments of the configuration without losing a message: each is published to a
+ * stand-in, confirmed and only then acknowledged; the queue is deleted when it is empty, and made
+ * anew; then they come back in the same way. New messages are routed to one of the two at any time.
+ * Killed at any moment, the same call goes on where it stood; a message that was on its way then may
+ * come twice.
+ *
+ * `bindings` (may be NULL) are all of the vhost: those that the configuration doesn't ask for are
+ * kept, too, but without the list they are lost. `*out_moved` (may be NULL) counts moves in both
+ * directions, also on failure. OK also when there was nothing to do. STATE: the queue is being
+ * consumed. AGAIN: the visitor ended it. MISMATCH: someone declared the old queue again meanwhile.
+ * NACKED, CLOSED, TIMEOUT: the broker; INVALID: a message can't be read. After each of these the same
+ * call goes on.
+ */
+WARREN_API warren_status warren_topology_migrate(warren_topology *topology, const char *queue,
+                                                 const warren_bindings *bindings,
+                                                 warren_migration_visitor *visit, void *user,
+                                                 uint64_t *out_moved, warren_error *err);
 
 /** What the last apply or plan found worth telling, a line each; after a MISMATCH every difference
  * in full. "" for nothing. Borrowed, valid until the next call. */

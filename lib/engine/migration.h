@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A migration gives a queue other arguments and loses no message: they take a way round through a
+ * temporary queue while the queue is deleted and declared anew. Which step is next is read from what
+ * stands at the broker, so a migration that was killed goes on when it is begun again.
+ *
+ * Threads: its caller's, which owns the connection. Ownership: borrows everything.
+ */
+#ifndef WR_ENGINE_MIGRATION_H
+#define WR_ENGINE_MIGRATION_H
+
+#include "engine/mover.h"
+#include "warren/topology.h"
+
+/** The queue that stands in for another one meanwhile: "NS.migrate.<queue>". */
+void wr_migration_stand_in(char *out, size_t size, const char *ns, const char *queue);
+
+struct wr_migration {
+    struct wr_broker *broker; /* channels 1 to 3 are free */
+    const struct wr_settings *settings;
+    const struct wr_topology *topology;
+    const struct wr_bindings *bindings; /* NULL: not known */
+    const struct wr_item *item;         /* the queue as it is to be; of the topology */
+    const struct wr_queue_settings *queue;
+    int64_t rest_us; /* how long a queue without consumers may still have jobs in hand */
+    bool (*visit)(void *user, warren_migration_step step, uint64_t moved);
+    void *user;
+    char stand_in[WR_NAME_SIZE];
+};
+
+/** What stands there. */
+struct wr_migration_state {
+    warren_migration_phase phase;
+    bool was_classic;           /* the queue that stands there now */
+    bool is_foreign;            /* it is of a kind that can't be emptied */
+    struct wr_depth depth;      /* of the queue */
+    struct wr_depth moved;      /* of the stand-in */
+    struct wr_text differences; /* a line each */
+};
+
+void wr_migration_state_done(struct wr_migration_state *state);
+
+/** Finds the queue in the topology and fills `item`, `queue` and `stand_in`. NOT_FOUND: no queue of
+ * the configuration. STATE: one that can't be migrated. */
+warren_status wr_migration_find(struct wr_migration *migration, const char *queue,
+                                warren_error *err);
+
+/** Looks, and changes nothing. `out` zeroed before; done with wr_migration_state_done. */
+warren_status wr_migration_look(const struct wr_migration *migration,
+                                struct wr_migration_state *out, warren_error *err);
+
+/** Carries it out, from wherever it stands. `*out_moved` counts messages in both directions. STATE:
+ * consumers are there. AGAIN: `visit` ended it. MISMATCH: somebody declared the old queue again. Other
+ * errors as the mover's. Begun again, it goes on. */
+warren_status wr_migration_run(struct wr_migration *migration, uint64_t *out_moved,
+                               warren_error *err);
+
+#endif
