@@ -121,16 +121,17 @@ static struct wr_item stand_in_item(const struct wr_migration *migration)
 static warren_status ask_depth(const struct wr_migration *migration, const char *name,
                                struct wr_depth *out, bool *out_exists, warren_error *err)
 {
+    warren_error said = { 0 };
     warren_status rc = wr_broker_channel_open(migration->broker, CHANNEL, false, err);
     if (rc) {
         return rc;
     }
-    rc = wr_broker_depth(migration->broker, CHANNEL, name, out, err);
+    rc = wr_broker_depth(migration->broker, CHANNEL, name, out, &said);
     *out_exists = !rc;
     if (!rc) {
         (void)wr_broker_channel_close(migration->broker, CHANNEL, NULL);
     }
-    return rc == WARREN_NOT_FOUND ? WARREN_OK : rc;
+    return rc && rc != WARREN_NOT_FOUND ? wr_fail(err, rc, "%s", said.text) : WARREN_OK;
 }
 
 static bool has_line(const struct wr_text *text, const char *words)
