@@ -4,6 +4,8 @@
 // configuration names one; without it bindings are unknown, and everything else still works.
 #include "warren/topology.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,9 +67,23 @@ static const warren_bindings *known_bindings(const struct work *work)
 
 struct plan {
     struct output output;
+    const struct management *management;
     bool shows_all;
     size_t counts[STATES];
+    char **queues; /* the configuration's, by name */
+    size_t queue_count;
+    bool failed; /* no memory */
 };
+
+static void add_row(struct plan *plan, const char *state, const char *kind, const char *name,
+                    const char *note)
+{
+    output_row(&plan->output, (struct cell[COLUMNS]){ { .text = state },
+                                                      { .text = kind },
+                                                      { .text = name },
+                                                      { .text = "" },
+                                                      { .text = note } });
+}
 
 /* A note of several lines as one; the caller frees. NULL without memory. */
 static char *join_lines(const char *text)
@@ -84,11 +100,35 @@ static char *join_lines(const char *text)
     return memory && fclose(memory) == 0 ? joined : NULL;
 }
 
+static void keep_queue(struct plan *plan, const char *name)
+{
+    char **grown = realloc(plan->queues, (plan->queue_count + 1) * sizeof *grown);
+    char *copy = grown ? strdup(name) : NULL;
+    plan->queues = grown ? grown : plan->queues;
+    plan->failed = plan->failed || !copy;
+    if (copy) {
+        plan->queues[plan->queue_count++] = copy;
+    }
+}
+
+static bool is_configured(const struct plan *plan, const char *name)
+{
+    for (size_t i = 0; i < plan->queue_count; i++) {
+        if (strcmp(plan->queues[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool plan_row(const warren_topology_row *row, void *user)
 {
     struct plan *plan = user;
     if ((size_t)row->state < STATES) {
         plan->counts[row->state]++;
+    }
+    if (strcmp(row->kind, "queue") == 0) {
+        keep_queue(plan, row->name);
     }
     bool is_quiet = row->state == WARREN_TOPOLOGY_EXISTS || row->state == WARREN_TOPOLOGY_UNKNOWN;
     if (plan->shows_all || !is_quiet) {
@@ -102,6 +142,106 @@ static bool plan_row(const warren_topology_row *row, void *user)
         free(text);
     }
     return true;
+}
+
+/* --- what the management API knows beyond the topology --- */
+
+static void write_rule(char *out, size_t size, const char *name, int64_t value)
+{
+    size_t used = strlen(out);
+    if (value >= 0 && used < size) {
+        (void)snprintf(out + used, size - used, "%s%s %" PRId64, used ? ", " : "", name, value);
+    }
+}
+
+/* A policy that a queue of ours is under. A shield's delivery-limit is no news. */
+static void add_policy(struct plan *plan, const warren_queue_facts *queue)
+{
+    char rules[256] = "";
+    char note[512];
+    write_rule(rules, sizeof rules, "max-length", queue->max_length);
+    write_rule(rules, sizeof rules, "max-length-bytes", queue->max_bytes);
+    write_rule(rules, sizeof rules, "message-ttl", queue->message_ttl_ms);
+    write_rule(rules, sizeof rules, "expires", queue->expires_ms);
+    if (*rules || plan->shows_all) {
+        write_rule(rules, sizeof rules, "delivery-limit", queue->policy_delivery_limit);
+    }
+    if (*rules) {
+        (void)snprintf(note, sizeof note, "%s%s%s takes effect on it: %s",
+                       queue->policy ? queue->policy : "",
+                       queue->policy && queue->operator_policy ? " and operator policy " : "",
+                       queue->operator_policy ? queue->operator_policy : "", rules);
+        add_row(plan, "in effect", "policy", queue->name, note);
+    }
+}
+
+/* A queue that jobs or dead letters of the namespace reach, but that isn't configured. */
+static const char *find_source(const struct plan *plan, const char *ns, const char *queue)
+{
+    const warren_bindings *bindings = plan->management->facts.bindings;
+    size_t length = strlen(ns);
+    for (size_t i = 0; bindings && i < bindings->length; i++) {
+        const warren_binding *binding = &bindings->items[i];
+        if (binding->to_queue && strcmp(binding->destination, queue) == 0 &&
+            strncmp(binding->source, ns, length) == 0 && binding->source[length] == '.') {
+            return binding->source;
+        }
+    }
+    return NULL;
+}
+
+static void add_unlisted(struct plan *plan, const char *ns, const char *queue)
+{
+    char note[512];
+    char stand_in[300];
+    size_t length = strlen(ns);
+    const char *source = find_source(plan, ns, queue);
+    bool is_inside = strncmp(queue, ns, length) == 0 && queue[length] == '.';
+    (void)snprintf(stand_in, sizeof stand_in, "%s.migrate.", ns);
+    if (strncmp(queue, stand_in, strlen(stand_in)) == 0) {
+        (void)snprintf(note, sizeof note, "a migration has begun: `warren topology migrate %s`",
+                       queue + strlen(stand_in));
+    } else if (source) {
+        (void)snprintf(note, sizeof note,
+                       "bound to %s, but in no queue file here: another service's, or left behind",
+                       source);
+    } else {
+        (void)snprintf(note, sizeof note, "in the namespace, but not of this configuration");
+    }
+    if (is_inside || source) {
+        add_row(plan, "unlisted", "queue", queue, note);
+    }
+}
+
+static void add_beyond(struct plan *plan, const char *ns)
+{
+    const warren_broker_facts *facts = &plan->management->facts;
+    for (size_t i = 0; facts->queues && i < facts->queue_count; i++) {
+        if (is_configured(plan, facts->queues[i].name)) {
+            add_policy(plan, &facts->queues[i]);
+        } else {
+            add_unlisted(plan, ns, facts->queues[i].name);
+        }
+    }
+}
+
+static void free_names(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->queue_count; i++) {
+        free(plan->queues[i]);
+    }
+    free(plan->queues);
+}
+
+static void say_source(const struct work *work)
+{
+    const warren_broker_facts *facts = &work->management.facts;
+    if (facts->source && facts->bindings) {
+        say("looked by AMQP, and for bindings, policies and other queues by %s", facts->source);
+    } else {
+        say("looked by AMQP only: bindings, policies and other queues are unknown without "
+            "broker.management_url");
+    }
 }
 
 static void say_counts(const size_t *counts)
@@ -136,23 +276,27 @@ static void say_notes(const warren_topology *topology)
 
 static int run_plan(struct work *work, bool shows_all)
 {
-    struct plan plan = { .shows_all = shows_all };
+    struct plan plan = { .management = &work->management, .shows_all = shows_all };
     warren_error err;
     output_begin(&plan.output, work->format, columns, COLUMNS);
     warren_status rc =
         warren_topology_plan(work->topology, known_bindings(work), plan_row, &plan, &err);
+    if (!rc) {
+        add_beyond(&plan, warren_topology_namespace(work->topology));
+    }
+    plan.output.failed = plan.output.failed || plan.failed;
     int code = output_end(&plan.output);
+    free_names(&plan);
     if (rc) {
         return say_failure(&err);
     }
     say_notes(work->topology);
     say_counts(plan.counts);
-    if (plan.counts[WARREN_TOPOLOGY_UNKNOWN] && !known_bindings(work)) {
-        say("bindings are unknown without broker.management_url; --all lists them");
-    }
+    say_source(work);
     if (plan.counts[WARREN_TOPOLOGY_DIFFERS]) {
-        say("ways on: make the configuration say what stands there; or choose another name; or, "
-            "once the queue is empty, delete it by hand (rabbitmqctl delete_queue NAME)");
+        say("ways on: make the configuration say what stands there; or choose another name; or "
+            "move the queue (warren topology migrate QUEUE); or, once it is empty, delete it by "
+            "hand (rabbitmqctl delete_queue NAME)");
         code = EXIT_CONFIG;
     }
     return code;

@@ -213,8 +213,9 @@ const struct command commands[] = {
       "warren config init\nwarren config init /etc/warren", cmd_config_init },
     { "topology", "plan", "", 0, 0, "Show how the broker differs from the configuration.",
       OPTIONS(all_rows, output, common),
-      "Changes nothing. Bindings are compared where broker.management_url is set. Exit 7 when\n"
-      "something stands there with other arguments.",
+      "Changes nothing. Where broker.management_url is set, bindings are compared, too, and\n"
+      "policies in effect on the queues and queues of the namespace that the configuration\n"
+      "doesn't have are shown. Exit 7 when something stands there with other arguments.",
       "warren topology plan\nwarren topology plan --all -o json", cmd_topology_plan },
     { "topology", "apply", "", 0, 0, "Declare exchanges, queues and bindings at the broker.",
       OPTIONS(prune, dry_run, output, common),

@@ -98,7 +98,8 @@ static warren_status send_all(struct wr_session *session, const struct wr_topolo
 /* --- the slow pass: every difference --- */
 
 static const char ways_on[] =
-    "Ways on: make the config say what stands there; or choose another name; or, once the queue "
+    "Ways on: make the config say what stands there; or choose another name; or move the queue "
+    "(warren topology migrate QUEUE); or, once it "
     "is empty, delete it by hand (rabbitmqctl delete_queue NAME) and apply again. Nothing is "
     "deleted or changed by itself";
 

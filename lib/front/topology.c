@@ -69,6 +69,11 @@ void warren_topology_close(warren_topology *topology)
     }
 }
 
+const char *warren_topology_namespace(const warren_topology *topology)
+{
+    return topology->settings->ns;
+}
+
 const char *warren_topology_state_name(warren_topology_state state)
 {
     switch (state) {

@@ -32,6 +32,9 @@ WARREN_API warren_status warren_topology_open(warren_topology **out, const char 
 /** Disconnects and frees. NULL is fine. */
 WARREN_API void warren_topology_close(warren_topology *topology);
 
+/** The namespace that the configuration says. Borrowed. */
+WARREN_API const char *warren_topology_namespace(const warren_topology *topology);
+
 /** How one item stands at the broker. */
 typedef enum warren_topology_state {
     WARREN_TOPOLOGY_EXISTS = 0,  /**< there, as the configuration wants it */
