@@ -33,8 +33,8 @@ static void make_name(const struct wr_examiner *examiner, char *out, size_t size
                    (uint32_t)wr_random());
 }
 
-static warren_status publish(const struct wr_examiner *examiner, const char *exchange,
-                             const char *key, const char *id, warren_error *err)
+static warren_status publish(struct wr_broker *broker, const char *exchange, const char *key,
+                             const char *id, warren_error *err)
 {
     struct wr_message message = { .exchange = wr_slice_of(exchange),
                                   .key = wr_slice_of(key),
@@ -43,7 +43,7 @@ static warren_status publish(const struct wr_examiner *examiner, const char *exc
                                   .delivery_mode = 2,
                                   .type = wr_slice_of("warren.doctor"),
                                   .body = wr_slice_of(BODY) };
-    return wr_broker_publish(examiner->broker, PUBLISHING, &message, err);
+    return wr_broker_publish(broker, PUBLISHING, &message, err);
 }
 
 /* What a closed channel or connection means; true if the event was one. */
@@ -77,13 +77,13 @@ static bool is_end(struct wr_examiner *examiner, const struct wr_event *event, c
 /* --- a publish that nobody takes --- */
 
 /* Waits for its return and confirm. */
-static void await_return(struct wr_examiner *examiner, const char *exchange,
-                         struct wr_diagnosis *out)
+static void await_return(struct wr_examiner *examiner, struct wr_broker *broker,
+                         const char *exchange, struct wr_diagnosis *out)
 {
     bool was_returned = false;
     for (;;) {
         struct wr_event event;
-        wr_deadwalk_wait(examiner->broker, examiner->deadline_us, &event);
+        wr_deadwalk_wait(broker, examiner->deadline_us, &event);
         if (is_end(examiner, &event, "publishing", out)) {
             return;
         }
@@ -113,21 +113,27 @@ static void await_return(struct wr_examiner *examiner, const char *exchange,
     }
 }
 
+/* On a connection of its own: one that publishes is no longer read while an alarm is on. */
 void wr_examine_unroutable(struct wr_examiner *examiner, struct wr_diagnosis *out)
 {
+    struct wr_broker_options options = { .settings = &examiner->settings->broker,
+                                         .name = "warren doctor, publishing",
+                                         .connect_most_ms = examiner->connect_most_ms };
     char exchange[WR_NAME_SIZE];
     char key[NAME_SIZE];
+    struct wr_broker *broker = NULL;
     warren_error said = { 0 };
     wr_topology_exchange(exchange, sizeof exchange, examiner->settings->ns, "jobs");
     make_name(examiner, key, sizeof key);
-    warren_status rc = wr_broker_channel_open(examiner->broker, PUBLISHING, true, &said);
-    rc = rc ? rc : publish(examiner, exchange, key, key, &said);
+    warren_status rc = wr_broker_open(&broker, &options, &said);
+    rc = rc ? rc : wr_broker_channel_open(broker, PUBLISHING, true, &said);
+    rc = rc ? rc : publish(broker, exchange, key, key, &said);
     if (rc) {
         wr_diagnose(out, WARREN_CHECK_FAIL, "%s", said.text);
-        return;
+    } else {
+        await_return(examiner, broker, exchange, out);
     }
-    await_return(examiner, exchange, out);
-    close_channel(examiner, PUBLISHING);
+    wr_broker_close(broker);
 }
 
 /* --- a trip through the ladder --- */
@@ -177,12 +183,12 @@ static warren_status send_trip(struct wr_examiner *examiner, struct trip *trip, 
     for (int i = 0; i < TRIPS; i++) {
         char exchange[WR_DELAY_KEY_SIZE];
         char key[WR_DELAY_KEY_SIZE];
-        char id[8];
+        char id[16];
         (void)snprintf(id, sizeof id, "%d", i);
         if (!wr_delay_to_queue(exchange, key, examiner->settings->ns, trip_units[i], trip->queue)) {
             return wr_fail(err, WARREN_INVALID, "the namespace is too long for the ladder");
         }
-        warren_status rc = publish(examiner, exchange, key, id, err);
+        warren_status rc = publish(examiner->broker, exchange, key, id, err);
         if (rc) {
             return rc;
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The examiner: finds out at a connected broker what only trying shows. One examination a function;
- * each leaves nothing behind, has a channel to itself and gives up at its deadline.
+ * each leaves nothing behind and gives up at its deadline.
  *
  * Threads: the connection's. A connection that broke on the way is told by wr_broker_fd.
  */
@@ -14,8 +14,9 @@
 struct wr_examiner {
     struct wr_broker *broker; /* channels 2 and 3 are free */
     const struct wr_settings *settings;
-    int64_t deadline_us; /* monotonic: when the next answer comes too late */
-    bool is_blocked;     /* the broker said that it takes no publishes now */
+    int64_t connect_most_ms; /* for a second connection; 0: as the settings say */
+    int64_t deadline_us;     /* monotonic: when the next answer comes too late */
+    bool is_blocked;         /* the broker said that it takes no publishes now */
 };
 
 /** Publishes a message that no queue should take: it must come back. */

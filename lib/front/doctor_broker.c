@@ -170,6 +170,16 @@ static void tell_missing(struct wr_doctor *doctor, struct wr_diagnosis *out)
     }
 }
 
+/* A line each. */
+static void tell_differences(const char *text, struct wr_diagnosis *out)
+{
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        wr_diagnose(out, WARREN_CHECK_FAIL, "%.*s", (int)length, text);
+        text += length + (text[length] == '\n');
+    }
+}
+
 void wr_doctor_check_topology(struct wr_doctor *doctor, struct wr_diagnosis *out)
 {
     warren_error said = { 0 };
@@ -180,8 +190,8 @@ void wr_doctor_check_topology(struct wr_doctor *doctor, struct wr_diagnosis *out
     const struct wr_plan *plan = &doctor->plan;
     for (size_t i = 0; i < plan->length; i++) {
         if (plan->rows[i].state == WR_PLAN_DIFFERS) {
-            const char *text = plan->rows[i].text ? plan->rows[i].text : plan->rows[i].item->name;
-            wr_diagnose(out, WARREN_CHECK_FAIL, "%.*s", (int)strcspn(text, "\n"), text);
+            tell_differences(plan->rows[i].text ? plan->rows[i].text : plan->rows[i].item->name,
+                             out);
             wr_advise(out, "make the configuration say what stands there, or move the queue: "
                            "`warren topology migrate QUEUE`");
         }
@@ -200,6 +210,13 @@ void wr_doctor_check_topology(struct wr_doctor *doctor, struct wr_diagnosis *out
                     "isolated",
                     first_of(plan, WR_PLAN_LEFTOVER));
         wr_advise(out, "workers empty it; then it can be deleted by hand");
+    }
+    size_t refused = count_state(plan, WR_PLAN_UNKNOWN, true);
+    if (refused) {
+        wr_diagnose(out, WARREN_CHECK_UNKNOWN,
+                    "%zu exchanges and queues are there; to compare their arguments this user "
+                    "would need the right to configure them",
+                    refused);
     }
     if (!out->state) {
         wr_diagnose(out, WARREN_CHECK_OK, "%zu exchanges and queues stand as the config wants",

@@ -100,8 +100,9 @@ void wr_doctor_connect(struct wr_doctor *doctor)
         return;
     }
     doctor->stage = WR_STAGE_OPEN;
-    doctor->examiner =
-        (struct wr_examiner){ .broker = doctor->broker, .settings = doctor->settings };
+    doctor->examiner = (struct wr_examiner){ .broker = doctor->broker,
+                                             .settings = doctor->settings,
+                                             .connect_most_ms = options.connect_most_ms };
     struct wr_topology *topology = NULL;
     if (!wr_topology_build(&topology, doctor->settings,
                            wr_broker_server(doctor->broker)->trusts_x_death, NULL)) {

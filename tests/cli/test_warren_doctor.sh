@@ -63,6 +63,15 @@ assert_status 0 "JSON"
 assert_eq "$(grep -o '"check":"ladder","found":"[^"]*"' <<<"$out")" \
     '"check":"ladder","found":"skipped: read only"' "read only skips what writes"
 
+# The rights of a worker that only looks: what it lacks is named, what it needn't have is no failure.
+broker ctl -q change_password warren-worker w0rker >/dev/null
+WARREN_AMQP_URL=$(sed -E 's,//[^@]*@,//warren-worker:w0rker@,' <<<"$url") run "$WARREN" doctor
+assert_status 1 "a queue that may not be read is a failure"
+assert_eq "$(state login) $(state permissions) $(state ladder)" "ok fail unknown" "it is the rights' failure"
+assert_eq "$(state topology)" "unknown" "what it may not compare is unknown"
+assert_contains "$out" "rabbitmqctl set_permissions" "with what to do"
+assert_lacks "$out$err" "w0rker@" "without the password"
+
 # Without the management API what it tells is unknown, and nothing fails for that.
 write_config ""
 run "$WARREN" doctor
@@ -96,6 +105,19 @@ assert_status 1 "another queue type is a failure"
 assert_contains "$out" "x-queue-type is quorum at the broker, the config wants classic" "with the difference"
 assert_contains "$out" "warren topology migrate" "and the way on"
 assert_eq "$(state consumer_timeout)" "warn" "a job longer than the broker's patience is a warning"
+
+# TLS: the certificate is told; one that isn't trusted stops everything behind it.
+tls_url=$(broker url --tls --vhost "$vhost")
+write_config "tls: { ca_file = \"$WARREN_TEST_BROKER_DIR/tls/ca.pem\"; };"
+WARREN_AMQP_URL=$tls_url run "$WARREN" doctor --read-only
+assert_eq "$(state tls) $(state login)" "ok ok" "a certificate that is trusted"
+assert_contains "$out" "expires in" "with its expiry"
+write_config ""
+WARREN_AMQP_URL=$tls_url run "$WARREN" doctor
+assert_status 6 "one that isn't is exit 6"
+assert_eq "$(state port) $(state tls) $(state login) $(state vhost)" "ok fail unknown unknown" "at the step of TLS"
+assert_contains "$out" "broker.tls.ca_file" "with what to do"
+write_config "$with_management"
 
 # Each step that fails is named; what stands behind it is not reached.
 WARREN_AMQP_URL=amqp://guest:s3cret@127.0.0.1:1/ run "$WARREN" doctor
