@@ -311,7 +311,7 @@ warren_status wr_settings_take(struct wr_settings *settings, const struct wr_set
     const struct wr_option *option = difference->option;
     void *old = base_of(settings, difference);
     const void *new = base_of(from, difference);
-    if (!old && new && !difference->type) {
+    if (!old && new && difference->queue && !difference->type) {
         return add_queue(settings, new, err);
     }
     if (!old || !new || option->kind == WR_OPTION_PATHS || option->kind == WR_OPTION_GROUPS) {

@@ -3,12 +3,15 @@
 // lost and nothing run twice, what isn't is named, and after an error all is as before. And quiet.
 #include <CUnit/Basic.h>
 #include <CUnit/CUnit.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,17 +72,23 @@ static void write_queue(const char *more, const char *options)
     crew_change(here.config, text);
 }
 
-static void begin(const char *name, const char *more, const char *options)
+static void begin_with(const char *main_text, const char *name, const char *more,
+                       const char *options)
 {
     crew_forget();
     forget_permits();
     atomic_store(&fails, false);
     (void)snprintf(here.name, sizeof here.name, "%s", name);
-    here.config = crew_config("", "");
+    here.config = crew_config(main_text, "");
     write_queue(more, options);
     here.w = crew_open(here.config);
     CU_ASSERT_FATAL(!warren_handle(here.w, name, work, NULL, NULL));
     crew_start(here.w);
+}
+
+static void begin(const char *name, const char *more, const char *options)
+{
+    begin_with("", name, more, options);
 }
 
 static void end(void)
@@ -178,14 +187,7 @@ static void a_raised_limit_runs_more_at_once_and_a_lowered_one_fewer(void)
 
 static void the_number_of_threads_bounds_what_runs_and_can_be_raised(void)
 {
-    begin("threads", "", "concurrency = 8;");
-    crew_stop(here.w);
-    free(here.config);
-    here.config = crew_config("threads = 2;", "");
-    write_queue("", "concurrency = 8;");
-    here.w = crew_open(here.config);
-    CU_ASSERT_FATAL(!warren_handle(here.w, here.name, work, NULL, NULL));
-    crew_start(here.w);
+    begin_with("threads = 2;", "threads", "", "concurrency = 8;");
     publish(12);
     CU_ASSERT(wait_running(2));
     FILE *file = fopen(here.config, "a");
@@ -356,9 +358,48 @@ static void a_folder_that_is_swapped_is_read_anew(void)
 
 /* --- a storm --- */
 
+static atomic_bool scrapes;
+
+static bool scrape(const char *address)
+{
+    static const char request[] = "GET /metrics HTTP/1.0\r\n\r\n";
+    static char answer[1 << 16];
+    struct sockaddr_in peer = { .sin_family = AF_INET };
+    peer.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
+    peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    size_t size = 0;
+    bool ok = !connect(fd, (struct sockaddr *)&peer, sizeof peer) &&
+              send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0;
+    for (ssize_t got = 1; ok && got > 0; size += got > 0 ? (size_t)got : 0) {
+        got = read(fd, answer + size, sizeof answer - 1 - size);
+    }
+    answer[size] = '\0';
+    (void)close(fd);
+    return ok && strstr(answer, "queue=\"storm\"") && strstr(answer, "# HELP");
+}
+
+/* Looks at the worker all the time, as a monitoring system and an operator do. */
+static void *look_on(void *user)
+{
+    static uintptr_t count;
+    const char *address = user;
+    count = 0;
+    while (atomic_load(&scrapes)) {
+        (void)stats_of(here.w);
+        count += scrape(address) ? 1 : 0;
+    }
+    return &count;
+}
+
 static void a_storm_of_reloads_under_load_loses_and_doubles_nothing(void)
 {
-    begin("storm", "prefetch = 50;", "concurrency = 4;");
+    pthread_t onlooker;
+    void *scraped = NULL;
+    begin_with("http: { listen = \"0\"; };", "storm", "prefetch = 50;", "concurrency = 4;");
+    atomic_store(&scrapes, true);
+    CU_ASSERT_FATAL(
+        !pthread_create(&onlooker, NULL, look_on, (void *)(uintptr_t)warren_http_address(here.w)));
     permit(STORM_JOBS);
     publish(STORM_JOBS);
     for (int i = 0; i < STORM; i++) {
@@ -374,6 +415,9 @@ static void a_storm_of_reloads_under_load_loses_and_doubles_nothing(void)
     CU_ASSERT(live_wait(has_ended, NULL, DEADLINE_MS));
     CU_ASSERT_EQUAL(crew_runs(), STORM_JOBS);
     CU_ASSERT_EQUAL(stats_of(here.w).stale, 0);
+    atomic_store(&scrapes, false);
+    (void)pthread_join(onlooker, &scraped);
+    CU_ASSERT(*(uintptr_t *)scraped > 0);
     CU_ASSERT(crew_wait_depth(here.config, "storm", 0, DEADLINE_MS));
     end();
 }

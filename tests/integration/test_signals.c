@@ -82,9 +82,9 @@ static void run_child(const char *config)
 /* `terminal` (-1: none): the other end of the one that controls it. */
 static struct child start_child(const char *config, int terminal)
 {
-    int events[2];
-    int gate[2];
-    int log[2];
+    int events[2] = { -1, -1 };
+    int gate[2] = { -1, -1 };
+    int log[2] = { -1, -1 };
     CU_ASSERT_FATAL(!pipe(events) && !pipe(gate) && !pipe(log));
     struct child child = { .events = events[0], .gate = gate[1], .log = log[0] };
     (void)fflush(NULL);
