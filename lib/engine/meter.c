@@ -25,6 +25,18 @@ static int64_t since_us(const struct warren_job *job, int64_t wall_ms, int64_t u
     return job->wall_ahead_us + until_us - wall_ms * WR_US_PER_MS;
 }
 
+/* A trace that shows what such a run is like. */
+static void give_exemplar(const struct warren_job *job, int64_t now_us)
+{
+    struct wr_lane *lane = job->lane;
+    struct wr_exemplar exemplar = { .run_us = now_us - job->started_us,
+                                    .at_ms = (job->wall_ahead_us + now_us) / WR_US_PER_MS };
+    if (lane && wr_tally_wants_exemplar(&lane->tally, now_us) &&
+        wr_job_trace_id(job, exemplar.trace_id)) {
+        wr_tally_give_exemplar(&lane->tally, &exemplar);
+    }
+}
+
 void wr_meter_run(struct warren_job *job, int64_t now_us)
 {
     struct wr_tally_shard *shard = shard_of(job);
@@ -34,6 +46,7 @@ void wr_meter_run(struct warren_job *job, int64_t now_us)
         return;
     }
     wr_histogram_add(&shard->run, now_us - job->started_us);
+    give_exemplar(job, now_us);
     int64_t ready_ms =
         books->run_at_ms > books->enqueued_ms ? books->run_at_ms : books->enqueued_ms;
     if (ready_ms && !job->redelivered) {

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
+
 static struct wr_tally_shard *load(const struct wr_tally *tally, size_t i)
 {
     return atomic_load_explicit(&tally->shards[i], memory_order_acquire);
@@ -32,6 +34,31 @@ struct wr_tally_shard *wr_tally_shard(struct wr_tally *tally, int slot)
     size_t i = (size_t)slot % WR_TALLY_SHARDS;
     struct wr_tally_shard *shard = load(tally, i);
     return shard ? shard : make(tally, i);
+}
+
+bool wr_tally_wants_exemplar(struct wr_tally *tally, int64_t now_us)
+{
+    int64_t due_us = atomic_load_explicit(&tally->next_exemplar_us, memory_order_relaxed);
+    return now_us >= due_us &&
+           atomic_compare_exchange_strong(&tally->next_exemplar_us, &due_us, now_us + WR_US_PER_S);
+}
+
+void wr_tally_give_exemplar(struct wr_tally *tally, const struct wr_exemplar *exemplar)
+{
+    if (!atomic_exchange(&tally->is_busy, true)) {
+        tally->exemplar = *exemplar;
+        atomic_store(&tally->is_busy, false);
+    }
+}
+
+struct wr_exemplar wr_tally_exemplar(struct wr_tally *tally)
+{
+    struct wr_exemplar exemplar = { .run_us = 0 };
+    if (!atomic_exchange(&tally->is_busy, true)) {
+        exemplar = tally->exemplar;
+        atomic_store(&tally->is_busy, false);
+    }
+    return exemplar;
 }
 
 void wr_tally_gather(const struct wr_tally *tally, struct wr_tally_sum *sum)

@@ -84,13 +84,23 @@ static void add_tally(struct wr_view_type *row, const struct wr_tally *tally)
     row->last_done_ms = sum.last_done_ms;
 }
 
+static void add_exemplar(struct wr_view_type *row, struct wr_exemplar exemplar)
+{
+    if (*exemplar.trace_id) {
+        row->exemplar =
+            (struct wr_view_exemplar){ .run_us = exemplar.run_us, .at_ms = exemplar.at_ms };
+        memcpy(row->exemplar.trace_id, exemplar.trace_id, sizeof exemplar.trace_id);
+    }
+}
+
 static void fill_types(const warren *w, struct wr_view *view)
 {
     for (size_t i = 0; i < w->roster.lane_count; i++) {
-        const struct wr_lane *lane = &w->roster.lanes[i];
+        struct wr_lane *lane = &w->roster.lanes[i];
         struct wr_view_type *row = row_of(view, lane);
         if (row) {
             add_tally(row, &lane->tally);
+            add_exemplar(row, wr_tally_exemplar(&lane->tally));
         }
     }
 }

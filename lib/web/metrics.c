@@ -13,10 +13,12 @@ static const char *const redelivered_values[] = { "false", "true" };
 static const char *const consumer_role[] = { "consumer" };
 static const char *const publisher_role[] = { "publisher" };
 
-#define STAT(member) offsetof(struct wr_view, stats.member)
-#define WORKER(member) offsetof(struct wr_view, member)
-#define QUEUE(member) offsetof(struct wr_view_queue, member)
-#define TYPE(member) offsetof(struct wr_view_type, member)
+#define STAT(member) offsetof(struct wr_view, stats.member), 0
+#define WORKER(member) offsetof(struct wr_view, member), 0
+#define QUEUE(member) offsetof(struct wr_view_queue, member), 0
+#define TYPE(member) offsetof(struct wr_view_type, member), 0
+#define TYPE_WITH(member, exemplar)                                                                \
+    offsetof(struct wr_view_type, member), offsetof(struct wr_view_type, exemplar)
 #define ALONE NULL, NULL, 1
 #define EACH(label, values, count) label, values, count
 
@@ -29,7 +31,7 @@ static const struct wr_metric metrics[] = {
       "Jobs that left a handler, or were judged before it, by what became of them.", WR_CELL_U64,
       TYPE(outcomes) },
     { "warren_job_duration_seconds", WR_HISTOGRAM, WR_OF_TYPE, ALONE, "How long handlers ran.",
-      WR_CELL_HISTOGRAM, TYPE(run) },
+      WR_CELL_HISTOGRAM, TYPE_WITH(run, exemplar) },
     { "warren_job_wait_seconds", WR_HISTOGRAM, WR_OF_TYPE, ALONE,
       "How long jobs waited for their handler, from when they could have run: delays and backoff "
       "are no part of it.",
@@ -105,10 +107,22 @@ static const struct wr_metric metrics[] = {
       "Of them, those whose job runs past its hard_timeout.", WR_CELL_U64, WORKER(stuck) },
     { "warren_ready", WR_GAUGE, WR_OF_WORKER, ALONE, "1 while every queue is consumed.",
       WR_CELL_BOOL, STAT(ready) },
+    { "warren_quiet", WR_GAUGE, WR_OF_WORKER, ALONE, "1 while the worker was told to take no jobs.",
+      WR_CELL_BOOL, STAT(quiet) },
     { "warren_draining", WR_GAUGE, WR_OF_WORKER, ALONE, "1 once a drain has begun.", WR_CELL_BOOL,
       STAT(draining) },
     { "warren_broker_blocked", WR_GAUGE, WR_OF_WORKER, ALONE,
       "1 while the broker takes no publishes, because of an alarm.", WR_CELL_BOOL, STAT(blocked) },
+    { "warren_config_last_reload_successful", WR_GAUGE, WR_OF_WORKER, ALONE,
+      "1 while all that the files said at the last reload, or the start, is in effect.",
+      WR_CELL_BOOL, STAT(config_reload_ok) },
+    { "warren_config_last_reload_success_timestamp_seconds", WR_GAUGE, WR_OF_WORKER, ALONE,
+      "When all that the files say was last in effect.", WR_CELL_MS, STAT(config_reloaded_ms) },
+    { "warren_spans_exported", WR_COUNTER, WR_OF_WORKER, ALONE,
+      "Spans that the collector has taken.", WR_CELL_U64, STAT(spans_exported) },
+    { "warren_spans_dropped", WR_COUNTER, WR_OF_WORKER, ALONE,
+      "Spans that it could not get: it is gone, slow, or refuses them.", WR_CELL_U64,
+      STAT(spans_dropped) },
 };
 /* clang-format on */
 
@@ -183,17 +197,31 @@ static const char *bound_name(char out[32], int64_t us)
     return out;
 }
 
+/* OpenMetrics only: the trace of a run stands behind the bucket that it is in. */
+static void write_exemplar(struct wr_text *out, const struct wr_view_exemplar *exemplar)
+{
+    wr_text_add_format(out, " # {trace_id=\"%s\"} %.6f %" PRId64 ".%03d", exemplar->trace_id,
+                       (double)exemplar->run_us / 1e6, exemplar->at_ms / MS_PER_S,
+                       (int)(exemplar->at_ms % MS_PER_S));
+}
+
 static void write_histogram(struct wr_text *out, const struct wr_metric *metric, const char *labels,
-                            const struct wr_histogram_sum *sum)
+                            const struct wr_histogram_sum *sum,
+                            const struct wr_view_exemplar *exemplar)
 {
     uint64_t count = 0;
+    int shown = exemplar && *exemplar->trace_id ? wr_histogram_bucket(exemplar->run_us) : -1;
     for (int i = 0; i < WR_HISTOGRAM_BUCKETS; i++) {
         char bound[32] = "+Inf";
         count += sum->buckets[i];
         wr_text_add_string(out, metric->name);
         wr_text_add_format(
-            out, "_bucket{%s%sle=\"%s\"} %" PRIu64 "\n", labels, *labels ? "," : "",
+            out, "_bucket{%s%sle=\"%s\"} %" PRIu64, labels, *labels ? "," : "",
             i < WR_HISTOGRAM_BOUNDS ? bound_name(bound, wr_histogram_bounds_us[i]) : bound, count);
+        if (i == shown) {
+            write_exemplar(out, exemplar);
+        }
+        wr_text_add(out, "\n", 1);
     }
     write_start(out, metric->name, "_sum", labels);
     wr_text_add_format(out, " %.6f\n", (double)sum->sum_us / 1e6);
@@ -216,11 +244,13 @@ static void write_value(struct wr_text *out, const struct wr_metric *metric, con
 
 /* The series of one row for one of what its scope says; `labels` are those of the scope. */
 static void write_series(struct wr_text *out, const struct wr_metric *metric, const char *labels,
-                         const void *base)
+                         const void *base, bool is_open)
 {
     const char *cell = (const char *)base + metric->offset;
     if (metric->kind == WR_HISTOGRAM) {
-        write_histogram(out, metric, labels, (const void *)cell);
+        bool has_exemplar = is_open && metric->exemplar;
+        const void *exemplar = has_exemplar ? (const char *)base + metric->exemplar : NULL;
+        write_histogram(out, metric, labels, (const void *)cell, exemplar);
         return;
     }
     for (size_t i = 0; i < metric->value_count; i++) {
@@ -276,20 +306,20 @@ static bool make_all_labels(struct labels *labels, const struct wr_view *view)
 }
 
 static void write_row(struct wr_text *out, const struct wr_metric *metric,
-                      const struct wr_view *view, const struct labels *labels)
+                      const struct wr_view *view, const struct labels *labels, bool is_open)
 {
     switch (metric->scope) {
     case WR_OF_WORKER:
-        write_series(out, metric, "", view);
+        write_series(out, metric, "", view, is_open);
         return;
     case WR_OF_QUEUE:
         for (size_t i = 0; i < view->queue_count; i++) {
-            write_series(out, metric, labels->of_queues[i], &view->queues[i]);
+            write_series(out, metric, labels->of_queues[i], &view->queues[i], is_open);
         }
         return;
     case WR_OF_TYPE:
         for (size_t i = 0; i < view->type_count; i++) {
-            write_series(out, metric, labels->of_types[i], &view->types[i]);
+            write_series(out, metric, labels->of_types[i], &view->types[i], is_open);
         }
         return;
     }
@@ -316,7 +346,7 @@ void wr_metrics_write(struct wr_text *out, const struct wr_view *view, bool is_o
             family = metrics[i].name;
             write_family(out, &metrics[i], is_open);
         }
-        write_row(out, &metrics[i], view, &labels);
+        write_row(out, &metrics[i], view, &labels, is_open);
     }
     write_build(out, is_open);
     if (is_open) {

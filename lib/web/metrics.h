@@ -29,7 +29,8 @@ struct wr_metric {
     size_t value_count;
     const char *help; /* one sentence */
     enum wr_metric_cell cell;
-    size_t offset; /* in the scope's struct; of the first one, when there are several values */
+    size_t offset;   /* in the scope's struct; of the first one, when there are several values */
+    size_t exemplar; /* likewise, of a histogram's struct wr_view_exemplar; 0: it has none */
 };
 
 /** The table; also for documentation and tests. */

@@ -31,6 +31,13 @@ struct wr_view_queue {
     uint64_t dead[WR_REASONS];
 };
 
+/** A run whose trace somebody may look at; trace_id "": none. */
+struct wr_view_exemplar {
+    char trace_id[33];
+    int64_t run_us;
+    int64_t at_ms; /* Unix time */
+};
+
 /** A job type of a queue. */
 struct wr_view_type {
     const char *queue;
@@ -43,6 +50,7 @@ struct wr_view_type {
     struct wr_histogram_sum run;
     struct wr_histogram_sum wait;
     struct wr_histogram_sum total;
+    struct wr_view_exemplar exemplar; /* of `run` */
 };
 
 struct wr_view {

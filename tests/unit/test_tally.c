@@ -67,7 +67,7 @@ static void *count_many(void *user)
 
 static void more_threads_than_shards_lose_no_count(void)
 {
-    struct wr_tally tally = { { NULL } };
+    struct wr_tally tally = { .next_exemplar_us = 0 };
     struct wr_tally_sum sum = { .last_done_ms = 0 };
     pthread_t threads[THREADS];
     struct counting counting[THREADS];
@@ -91,6 +91,21 @@ static void more_threads_than_shards_lose_no_count(void)
     CU_ASSERT_EQUAL(runs, (uint64_t)THREADS * ROUNDS);
     CU_ASSERT_EQUAL(sum.run.sum_us, (uint64_t)THREADS * ROUNDS * (ROUNDS - 1) / 2);
     wr_tally_done(&tally);
+}
+
+/* --- exemplars --- */
+
+static void of_each_second_one_run_is_kept(void)
+{
+    struct wr_tally tally = { .next_exemplar_us = 0 };
+    const struct wr_exemplar exemplar = { "0af7651916cd43dd8448eb211c80319c", 7000, 1700000000250 };
+    CU_ASSERT_STRING_EQUAL(wr_tally_exemplar(&tally).trace_id, "");
+    CU_ASSERT(wr_tally_wants_exemplar(&tally, 5000000));
+    CU_ASSERT_FALSE(wr_tally_wants_exemplar(&tally, 5999999));
+    wr_tally_give_exemplar(&tally, &exemplar);
+    CU_ASSERT(wr_tally_wants_exemplar(&tally, 6000000));
+    CU_ASSERT_STRING_EQUAL(wr_tally_exemplar(&tally).trace_id, exemplar.trace_id);
+    CU_ASSERT_EQUAL(wr_tally_exemplar(&tally).run_us, 7000);
 }
 
 /* --- one job --- */
@@ -196,6 +211,7 @@ int main(void)
     CU_ADD_TEST(suite, a_clock_that_was_set_back_counts_as_no_time);
     CU_ADD_TEST(suite, a_quantile_lies_in_its_bucket);
     CU_ADD_TEST(suite, more_threads_than_shards_lose_no_count);
+    CU_ADD_TEST(suite, of_each_second_one_run_is_kept);
     CU_ADD_TEST(suite, a_wait_is_what_is_left_without_the_delay);
     CU_ADD_TEST(suite, a_job_delivered_twice_has_no_wait);
     CU_ADD_TEST(suite, a_retry_is_not_the_end);

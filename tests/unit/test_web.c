@@ -141,12 +141,14 @@ static struct wr_text written(bool is_open)
     struct wr_view_queue queue = {
         .queue = "mail", .deliveries = { 993, 7 }, .dead = { [1] = 3 }, .is_consumed = true
     };
-    struct wr_view_type type = { .queue = "mail",
-                                 .type = "wel\"come\\",
-                                 .outcomes = { INT64_C(5000000000) },
-                                 .oldest_ms = INT64_C(1700000000007),
-                                 .run = { { [0] = 2, [3] = 1, [WR_HISTOGRAM_BOUNDS] = 4 },
-                                          1500000 } };
+    struct wr_view_type type = {
+        .queue = "mail",
+        .type = "wel\"come\\",
+        .outcomes = { INT64_C(5000000000) },
+        .oldest_ms = INT64_C(1700000000007),
+        .exemplar = { "0af7651916cd43dd8448eb211c80319c", 7000, INT64_C(1700000000250) },
+        .run = { { [0] = 2, [3] = 1, [WR_HISTOGRAM_BOUNDS] = 4 }, 1500000 }
+    };
     view.queues = &queue;
     view.queue_count = 1;
     view.types = &type;
@@ -208,6 +210,21 @@ static void a_histogram_adds_up_from_bucket_to_bucket(void)
     CU_ASSERT(has_line(&text, "warren_job_duration_seconds_bucket{" TYPE ",le=\"+Inf\"} 7"));
     CU_ASSERT(has_line(&text, "warren_job_duration_seconds_sum{" TYPE "} 1.500000"));
     CU_ASSERT(has_line(&text, "warren_job_duration_seconds_count{" TYPE "} 7"));
+    wr_text_done(&text);
+}
+
+static void openmetrics_shows_a_trace_behind_its_bucket(void)
+{
+    static const char exemplar[] = " # {trace_id=\"0af7651916cd43dd8448eb211c80319c\"} 0.007000 "
+                                   "1700000000.250";
+    struct wr_text open = written(true);
+    struct wr_text text = written(false);
+    char line[400];
+    (void)snprintf(line, sizeof line, "warren_job_duration_seconds_bucket{%s,le=\"0.01\"} 3%s",
+                   TYPE, exemplar);
+    CU_ASSERT(has_line(&open, line));
+    CU_ASSERT_PTR_NULL(strstr(wr_text_string(&text), " # {"));
+    wr_text_done(&open);
     wr_text_done(&text);
 }
 
@@ -277,6 +294,7 @@ int main(void)
     CU_ADD_TEST(suite, the_text_format_names_counters_with_their_suffix);
     CU_ADD_TEST(suite, openmetrics_names_families_without_it);
     CU_ADD_TEST(suite, a_histogram_adds_up_from_bucket_to_bucket);
+    CU_ADD_TEST(suite, openmetrics_shows_a_trace_behind_its_bucket);
     CU_ADD_TEST(suite, a_family_is_named_once_and_its_series_stand_together);
     CU_ADD_TEST(suite, each_path_has_its_page);
     CU_basic_run_tests();
