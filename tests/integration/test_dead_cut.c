@@ -9,17 +9,16 @@
 
 #include "config_folder.h"
 #include "engine/deadwalk.h"
+#include "graveyard.h"
 #include "live.h"
 #include "proxy.h"
 #include "warren/dead.h"
 #include "warren/topology.h"
 
-enum { LETTERS = 120, CHANNEL = 1, WINDOW = 256, ON_THE_WAY = 5 };
+enum { LETTERS = 120, WINDOW = 256, ON_THE_WAY = 5 };
 
 static struct proxy *proxy;
-static struct wr_settings *settings;
-static struct wr_broker *broker; /* straight to RabbitMQ, as `direct` is */
-static warren_admin *direct;
+static struct graveyard direct; /* straight to RabbitMQ */
 static warren_error err;
 
 /* --- the ground --- */
@@ -39,20 +38,13 @@ static void write_queue(const char *name, const char *queue, const char *type)
     folder_write_bytes(name, text, strlen(text));
 }
 
-static warren_status open_all(void)
+static warren_status apply(void)
 {
     warren_topology *topology = NULL;
     warren_status rc = warren_topology_open(&topology, "direct.cfg", &err);
     rc = rc ? rc : warren_topology_apply(topology, NULL, &err);
     warren_topology_close(topology);
-    rc = rc ? rc : wr_settings_load(&settings, "direct.cfg", NULL, &err);
-    if (rc) {
-        return rc;
-    }
-    struct wr_broker_options options = { .settings = &settings->broker, .name = "test" };
-    rc = wr_broker_open(&broker, &options, &err);
-    rc = rc ? rc : wr_broker_channel_open(broker, CHANNEL, false, &err);
-    return rc ? rc : warren_admin_open(&direct, "direct.cfg", &err);
+    return rc;
 }
 
 static int set_up(void)
@@ -65,35 +57,28 @@ static int set_up(void)
     write_queue("queues/a.cfg", "emails", "a.job");
     write_queue("queues/b.cfg", "letters", "b.job");
     free(url);
-    if (open_all()) {
+    if (apply()) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
+    graveyard_connect(&direct, "direct.cfg");
     return 0;
 }
 
 static int tear_down(void)
 {
-    warren_admin_close(direct);
-    wr_broker_close(broker);
-    wr_settings_free(settings);
+    graveyard_close(&direct);
     proxy_close(proxy);
     folder_remove();
     return 0;
-}
-
-static uint64_t depth_of(const char *queue)
-{
-    struct wr_depth depth = { 0 };
-    CU_ASSERT_EQUAL(wr_broker_depth(broker, CHANNEL, queue, &depth, &err), WARREN_OK);
-    return depth.messages;
 }
 
 static void empty_all(void)
 {
     static const char *const queues[] = { "emails", "emails.dead", "letters", "letters.dead" };
     for (size_t i = 0; i < 4; i++) {
-        CU_ASSERT_EQUAL(wr_broker_purge(broker, CHANNEL, queues[i], NULL, &err), WARREN_OK);
+        CU_ASSERT_EQUAL(wr_broker_purge(direct.broker, GRAVEYARD_CHANNEL, queues[i], NULL, &err),
+                        WARREN_OK);
     }
 }
 
@@ -125,7 +110,7 @@ static void bury_all(void)
     struct lines lines = { 0 };
     size_t count = 0;
     empty_all();
-    CU_ASSERT_EQUAL(warren_dead_import(direct, "emails", next_letter, &lines, &count, &err),
+    CU_ASSERT_EQUAL(warren_dead_import(direct.admin, "emails", next_letter, &lines, &count, &err),
                     WARREN_OK);
     CU_ASSERT_EQUAL(count, LETTERS);
 }
@@ -146,9 +131,10 @@ static enum wr_walk_choice mark_message(void *user, const struct wr_message *mes
 
 static void mark_all(const char *queue)
 {
-    struct wr_deadwalk walk = {
-        .broker = broker, .queue = queue, .patience_us = 20 * WR_US_PER_S, .visit = mark_message
-    };
+    struct wr_deadwalk walk = { .broker = direct.broker,
+                                .queue = queue,
+                                .patience_us = 20 * WR_US_PER_S,
+                                .visit = mark_message };
     CU_ASSERT_EQUAL(wr_deadwalk_run(&walk, &err), WARREN_OK);
 }
 
@@ -156,7 +142,10 @@ static void mark_all(const char *queue)
 static bool all_are_back(void *user)
 {
     (void)user;
-    return depth_of("emails") + depth_of("emails.dead") + depth_of("letters.dead") >= LETTERS;
+    uint64_t depth = graveyard_depth(&direct, "emails");
+    depth += graveyard_depth(&direct, "emails.dead");
+    depth += graveyard_depth(&direct, "letters.dead");
+    return depth >= LETTERS;
 }
 
 static void check_nothing_lost(int doubled_most)
@@ -226,10 +215,10 @@ static void cut_once(verb *run, const struct cut *cut)
     interrupted += rc && count > 0;
     check_nothing_lost(ON_THE_WAY);
     /* The same call goes on where it ended. */
-    size_t left = (size_t)depth_of("emails.dead");
-    CU_ASSERT_EQUAL(run(direct, &count), WARREN_OK);
+    size_t left = (size_t)graveyard_depth(&direct, "emails.dead");
+    CU_ASSERT_EQUAL(run(direct.admin, &count), WARREN_OK);
     CU_ASSERT_EQUAL(count, left);
-    CU_ASSERT_EQUAL(depth_of("emails.dead"), 0);
+    CU_ASSERT_EQUAL(graveyard_depth(&direct, "emails.dead"), 0);
     check_nothing_lost(ON_THE_WAY);
 }
 
@@ -274,8 +263,9 @@ static void an_import_that_is_cut_says_where_to_go_on(void)
             CU_ASSERT(found[n] >= 1); /* what is said to be in is in */
         }
         lines.next = (int)count;
-        CU_ASSERT_EQUAL(warren_dead_import(direct, "emails", next_letter, &lines, &count, &err),
-                        WARREN_OK);
+        CU_ASSERT_EQUAL(
+            warren_dead_import(direct.admin, "emails", next_letter, &lines, &count, &err),
+            WARREN_OK);
         check_nothing_lost(WINDOW);
     }
     CU_ASSERT(partly >= 2);
@@ -296,7 +286,8 @@ static void an_edit_that_is_cut_leaves_the_old_letter_or_the_new_one(void)
         char *before = NULL;
         warren_dead_filter filter = { .queue = "emails", .id = "7" };
         bury_all();
-        CU_ASSERT_EQUAL(warren_dead_each(direct, &filter, write_down, &before, &err), WARREN_OK);
+        CU_ASSERT_EQUAL(warren_dead_each(direct.admin, &filter, write_down, &before, &err),
+                        WARREN_OK);
         CU_ASSERT_PTR_NOT_NULL_FATAL(before);
         warren_dead_edit edit = {
             .queue = "emails", .before = before, .after = before, .by = "test", .replays = i % 2
