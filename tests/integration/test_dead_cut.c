@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The connection is cut in the middle of what takes letters out of a dead queue, at many places and in
 // both directions: nothing is ever lost, only what was in hand or whose acknowledgement was on its way is
-// there twice, and the same call goes on.
+// there twice, and the same call goes on. And a walk that gives everything back on its way goes on, too.
 #include <CUnit/Basic.h>
 #include <CUnit/CUnit.h>
 #include <stdio.h>
@@ -304,6 +304,49 @@ static void an_edit_that_is_cut_leaves_the_old_letter_or_the_new_one(void)
     }
 }
 
+/* --- rounds --- */
+
+/* What a walk saw, in which order. */
+struct walker {
+    int count;
+    int last;
+    int disorder;
+    bool removes; /* each third */
+};
+
+static enum wr_walk_choice note_order(void *user, const struct wr_message *message)
+{
+    struct walker *walker = user;
+    int64_t id = -1;
+    (void)wr_slice_to_int(message->message_id, &id);
+    walker->disorder += walker->count && id <= walker->last;
+    walker->last = (int)id;
+    walker->count++;
+    return walker->removes && id % 3 == 0 ? WR_WALK_REMOVE : WR_WALK_KEEP;
+}
+
+/* As a slow replay goes, whose letters must not be held beyond the broker's consumer_timeout. */
+static void a_walk_in_rounds_visits_each_once_and_keeps_the_order(void)
+{
+    struct walker walker = { .removes = true };
+    struct walker last = { .count = 0 };
+    struct wr_deadwalk walk = { .broker = broker,
+                                .queue = "emails.dead",
+                                .patience_us = 10 * WR_US_PER_S,
+                                .visit = note_order,
+                                .user = &walker,
+                                .round_us = 1 }; /* each round visits one */
+    bury_all();
+    CU_ASSERT_EQUAL(wr_deadwalk_run(&walk, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(walker.count, LETTERS);
+    CU_ASSERT_EQUAL(walker.disorder, 0);
+    walk.user = &last;
+    walk.round_us = 0;
+    CU_ASSERT_EQUAL(wr_deadwalk_run(&walk, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(last.count, LETTERS - LETTERS / 3);
+    CU_ASSERT_EQUAL(last.disorder, 0);
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -312,6 +355,7 @@ int main(void)
     CU_ADD_TEST(suite, a_move_that_is_cut_loses_nothing);
     CU_ADD_TEST(suite, an_import_that_is_cut_says_where_to_go_on);
     CU_ADD_TEST(suite, an_edit_that_is_cut_leaves_the_old_letter_or_the_new_one);
+    CU_ADD_TEST(suite, a_walk_in_rounds_visits_each_once_and_keeps_the_order);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
     CU_cleanup_registry();

@@ -63,57 +63,6 @@ static void fifty_looks_lose_nothing_and_keep_the_order(void)
     CU_ASSERT(graveyard_settles_at(&yard, "emails.dead", 300));
 }
 
-/* What a walk in rounds saw. */
-struct rounds {
-    struct seen seen;
-    int removed;
-};
-
-static enum wr_walk_choice remove_each_third(void *user, const struct wr_message *message)
-{
-    struct rounds *rounds = user;
-    int64_t id = -1;
-    (void)wr_slice_to_int(message->message_id, &id);
-    rounds->seen.out_of_order += rounds->seen.count && id != rounds->seen.last + 1;
-    rounds->seen.last = (int)id;
-    rounds->seen.count++;
-    rounds->removed += id % 3 == 0;
-    return id % 3 == 0 ? WR_WALK_REMOVE : WR_WALK_KEEP;
-}
-
-static bool note_rising(const warren_dead_letter *letter, void *user)
-{
-    struct seen *seen = user;
-    int id = atoi(letter->id);
-    seen->out_of_order += seen->count && id <= seen->last;
-    seen->last = id;
-    seen->count++;
-    return true;
-}
-
-/* As a slow replay goes, whose letters must not be held beyond the broker's consumer_timeout. */
-static void a_walk_in_rounds_visits_each_once_and_keeps_the_order(void)
-{
-    enum { SOME = 130 }; /* two blocks */
-    struct rounds rounds = { .removed = 0 };
-    struct seen seen = { 0 };
-    warren_dead_filter filter = { .queue = "emails" };
-    graveyard_empty(&yard);
-    graveyard_bury(&yard, 0, SOME, "a.job");
-    struct wr_deadwalk walk = { .broker = yard.broker,
-                                .queue = "emails.dead",
-                                .patience_us = 10 * WR_US_PER_S,
-                                .visit = remove_each_third,
-                                .user = &rounds,
-                                .round_us = 1 }; /* each round visits one */
-    CU_ASSERT_EQUAL(wr_deadwalk_run(&walk, &err), WARREN_OK);
-    CU_ASSERT_EQUAL(rounds.seen.count, SOME);
-    CU_ASSERT_EQUAL(rounds.seen.out_of_order, 0);
-    CU_ASSERT_EQUAL(warren_dead_each(yard.admin, &filter, note_rising, &seen, &err), WARREN_OK);
-    CU_ASSERT_EQUAL(seen.count, SOME - (size_t)rounds.removed);
-    CU_ASSERT_EQUAL(seen.out_of_order, 0);
-}
-
 static bool stop_at_ten(const warren_dead_letter *letter, void *user)
 {
     (void)note_order(letter, user);
@@ -198,7 +147,6 @@ int main(void)
     CU_pSuite suite = CU_add_suite("dead_walk", set_up, tear_down);
     CU_ADD_TEST(suite, fifty_looks_lose_nothing_and_keep_the_order);
     CU_ADD_TEST(suite, thousands_stay_in_order_also_after_looks_that_were_broken_off);
-    CU_ADD_TEST(suite, a_walk_in_rounds_visits_each_once_and_keeps_the_order);
     CU_ADD_TEST(suite, drop_and_replay_take_what_matches_and_leave_the_rest_in_order);
     CU_ADD_TEST(suite, a_queue_that_goes_under_a_look_does_not_end_the_next_one);
     CU_basic_run_tests();
