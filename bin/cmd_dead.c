@@ -141,8 +141,13 @@ int cmd_dead_show(const struct args *args)
     if (warren_admin_open(&admin, args_config(args), &err)) {
         return say_failure(&err);
     }
-    warren_status rc = warren_dead_each(admin, &filter, dead_show_letter, &show, &err);
+    bool is_ready = spool_begin();
+    warren_status rc =
+        is_ready ? warren_dead_each(admin, &filter, dead_show_letter, &show, &err) : WARREN_OK;
     warren_admin_close(admin);
+    if (!is_ready || output_flush() || !spool_end()) {
+        return EXIT_FAILED;
+    }
     if (rc) {
         return say_failure(&err);
     }

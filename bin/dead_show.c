@@ -69,6 +69,7 @@ static void print_page(const warren_dead_letter *letter)
     print_line("Queue", letter->queue);
     print_line("Reason", letter->reason);
     print_line("Error", letter->error);
+    print_line("Group", letter->group);
     printf("%-14s %d\n%-14s %d\n", "Runs", letter->attempts, "Replays", letter->replays);
     print_time("Enqueued", letter->enqueued_ms);
     print_time("First failed", letter->first_failed_ms);
@@ -91,16 +92,12 @@ static void print_page(const warren_dead_letter *letter)
 }
 
 static const struct column columns[] = {
-    { NULL, "id", CELL_TEXT },
-    { NULL, "type", CELL_TEXT },
-    { NULL, "queue", CELL_TEXT },
-    { NULL, "reason", CELL_TEXT },
-    { NULL, "error", CELL_TEXT },
-    { NULL, "attempts", CELL_NUMBER },
-    { NULL, "replays", CELL_NUMBER },
-    { NULL, "enqueued_at", CELL_TIME },
-    { NULL, "first_failed_at", CELL_TIME },
-    { NULL, "died_at", CELL_TIME },
+    { NULL, "id", CELL_TEXT },           { NULL, "type", CELL_TEXT },
+    { NULL, "queue", CELL_TEXT },        { NULL, "reason", CELL_TEXT },
+    { NULL, "error", CELL_TEXT },        { NULL, "group", CELL_TEXT },
+    { NULL, "attempts", CELL_NUMBER },   { NULL, "replays", CELL_NUMBER },
+    { NULL, "enqueued_at", CELL_TIME },  { NULL, "first_failed_at", CELL_TIME },
+    { NULL, "died_at", CELL_TIME },      { NULL, "replayed_at", CELL_TIME },
     { NULL, "content_type", CELL_TEXT },
 };
 
@@ -146,11 +143,13 @@ static void write_object(const warren_dead_letter *letter)
                                     { .text = letter->queue },
                                     { .text = letter->reason },
                                     { .text = letter->error },
+                                    { .text = letter->group },
                                     { .number = letter->attempts },
                                     { .number = letter->replays },
                                     { .number = letter->enqueued_ms },
                                     { .number = letter->first_failed_ms },
                                     { .number = letter->died_ms },
+                                    { .number = letter->replayed_ms },
                                     { .text = letter->content_type } });
     write_rest(letter);
     fputs("}\n", stdout);

@@ -384,7 +384,7 @@ static warren_status read_headers(const struct reading *reading, struct json_obj
     }
     record->message.headers = (struct wr_table){ record->headers.data, record->headers.size };
     record->message.present |= json_object_array_length(list) ? WR_HEADERS : 0;
-    return wr_table_check(record->message.headers, (struct wr_table_limits){ 0, HEADER_DEPTH + 8 },
+    return wr_table_check(record->message.headers, (struct wr_table_limits){ 0, 0 },
                           reading->err);
 }
 

@@ -192,6 +192,81 @@ static void a_replay_begins_anew_and_keeps_what_was_the_producers(void)
     wr_text_done(&written);
 }
 
+/* A letter that the broker dead-lettered by itself: what it noted names a queue that the new one isn't. */
+static void a_letter_that_is_moved_stays_what_it_was(void)
+{
+    struct wr_text headers = { 0 }, deaths = { 0 }, written = { 0 };
+    struct wr_letter_place elsewhere = { .queue = "letters", .ns = "warren" };
+    struct wr_field field;
+    struct wr_message out;
+    struct wr_letter moved;
+    add_death(&deaths, "emails", "rejected", "warren.jobs");
+    wr_table_add_nested(&headers, "x-death", 'A', slice(&deaths));
+    wr_table_add_int(&headers, "x-warren-attempt", 3);
+    struct wr_message dead = { .present = WR_HEADERS | WR_EXPIRATION,
+                               .headers = table(&headers),
+                               .expiration = wr_slice_of("60000"),
+                               .body = wr_slice_of("body") };
+    struct wr_letter letter;
+    CU_ASSERT_EQUAL_FATAL(wr_letter_read(&letter, &dead, &place), WARREN_OK);
+    struct wr_replay how = { "warren.dead", "letters", 99 };
+    CU_ASSERT_EQUAL_FATAL(wr_replay_write_move(&dead, &letter, &how, &written, &out), WARREN_OK);
+    CU_ASSERT_FALSE(wr_table_find(out.headers, "x-death", &field));
+    CU_ASSERT_FALSE(out.present & WR_EXPIRATION); /* or it would die there, this time for good */
+    CU_ASSERT(wr_slice_is(out.exchange, "warren.dead") && wr_slice_is(out.key, "letters"));
+    CU_ASSERT(wr_table_find(out.headers, "x-warren-moved-from", &field) &&
+              wr_slice_is(field.value, "emails"));
+    CU_ASSERT_EQUAL_FATAL(wr_letter_read(&moved, &out, &elsewhere), WARREN_OK);
+    CU_ASSERT_STRING_EQUAL(moved.data.reason, "body_too_large");
+    CU_ASSERT_STRING_EQUAL(moved.data.type, "a.job");
+    CU_ASSERT_STRING_EQUAL(moved.data.queue, "letters");
+    CU_ASSERT_EQUAL(moved.data.attempts, 3);
+    CU_ASSERT_EQUAL(moved.data.replays, 0);
+    wr_letter_done(&letter);
+    wr_letter_done(&moved);
+    wr_text_done(&headers);
+    wr_text_done(&deaths);
+    wr_text_done(&written);
+}
+
+static bool matches(const struct wr_letter *letter, warren_dead_filter filter)
+{
+    return wr_letter_matches(letter, &filter);
+}
+
+static void a_filter_takes_only_what_agrees_in_all(void)
+{
+    struct wr_text headers = { 0 }, errors = { 0 }, entry = { 0 };
+    wr_table_add_string(&entry, "text", wr_slice_of("no user 7 at 10.0.0.1"));
+    wr_array_add_table(&errors, slice(&entry));
+    wr_table_add_string(&headers, "x-warren-dead-reason", wr_slice_of("failed"));
+    wr_table_add_int(&headers, "x-warren-died-ms", 2000);
+    wr_table_add_int(&headers, "x-warren-replayed-at-ms", 1500);
+    wr_table_add_nested(&headers, "x-warren-errors", 'A', slice(&errors));
+    struct wr_letter letter = read_headers(&headers);
+    const char *group = letter.data.group;
+    CU_ASSERT_STRING_EQUAL(letter.data.shape, "no user <n> at <n>");
+    CU_ASSERT_EQUAL(strlen(group), 12);
+    CU_ASSERT(matches(&letter, (warren_dead_filter){ 0 }));
+    CU_ASSERT(matches(&letter, (warren_dead_filter){ .group = group, .error = "user 7" }));
+    CU_ASSERT_FALSE(matches(&letter, (warren_dead_filter){ .group = group, .error = "user 8" }));
+    CU_ASSERT_FALSE(matches(&letter, (warren_dead_filter){ .group = "000000000000" }));
+    CU_ASSERT(matches(&letter, (warren_dead_filter){ .since_ms = 2000, .until_ms = 2001 }));
+    CU_ASSERT_FALSE(matches(&letter, (warren_dead_filter){ .since_ms = 2001 }));
+    CU_ASSERT_FALSE(matches(&letter, (warren_dead_filter){ .until_ms = 2000 }));
+    CU_ASSERT(matches(&letter, (warren_dead_filter){ .replayed_ms = 1500 }));
+    CU_ASSERT_FALSE(matches(&letter, (warren_dead_filter){ .replayed_ms = 1501 }));
+    wr_letter_done(&letter);
+    wr_text_clear(&headers);
+    letter = read_headers(&headers); /* nobody knows when it died */
+    CU_ASSERT_FALSE(matches(&letter, (warren_dead_filter){ .since_ms = 1 }));
+    CU_ASSERT_FALSE(matches(&letter, (warren_dead_filter){ .until_ms = INT64_MAX }));
+    wr_letter_done(&letter);
+    wr_text_done(&headers);
+    wr_text_done(&errors);
+    wr_text_done(&entry);
+}
+
 static void headers_of_every_kind_are_json(void)
 {
     struct wr_text headers = { 0 }, json = { 0 };
@@ -241,6 +316,8 @@ int main(void)
     CU_ADD_TEST(suite, a_replay_begins_anew_and_keeps_what_was_the_producers);
     CU_ADD_TEST(suite, headers_of_every_kind_are_json);
     CU_ADD_TEST(suite, deep_nesting_ends);
+    CU_ADD_TEST(suite, a_letter_that_is_moved_stays_what_it_was);
+    CU_ADD_TEST(suite, a_filter_takes_only_what_agrees_in_all);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
     CU_cleanup_registry();

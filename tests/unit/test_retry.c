@@ -35,7 +35,9 @@ static void five_attempts_make_four_waits(void)
     }
     CU_ASSERT_FALSE(wr_retry_plan(&policy, 5, 7, &wait));
     CU_ASSERT_EQUAL(wait, 8000);
+    CU_ASSERT_EQUAL(wr_retry_total_ms(&policy), 15000);
     policy.attempts = 1;
+    CU_ASSERT_EQUAL(wr_retry_total_ms(&policy), 0);
     CU_ASSERT_FALSE(wr_retry_plan(&policy, 1, 7, &wait));
     CU_ASSERT_EQUAL(wr_retry_longest_ms(&policy), 0);
 }
