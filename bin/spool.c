@@ -3,7 +3,9 @@
 #include "spool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,7 +13,20 @@
 #include "say.h"
 
 static int reader = -1; /* the real standard output while something is held back */
-static FILE *held;
+static int held = -1;
+
+/* A file without a name; -1: there can be none. */
+static int open_nameless(void)
+{
+    char path[4096];
+    const char *folder = getenv("TMPDIR");
+    (void)snprintf(path, sizeof path, "%s/warren-XXXXXX", folder && *folder ? folder : "/tmp");
+    int file = mkostemp(path, O_CLOEXEC);
+    if (file >= 0) {
+        (void)unlink(path);
+    }
+    return file;
+}
 
 bool spool_begin(void)
 {
@@ -20,9 +35,9 @@ bool spool_begin(void)
         !isatty(STDOUT_FILENO)) {
         return true;
     }
-    held = tmpfile();
-    reader = held ? dup(STDOUT_FILENO) : -1;
-    if (reader < 0 || fflush(stdout) || dup2(fileno(held), STDOUT_FILENO) < 0) {
+    held = open_nameless();
+    reader = held >= 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0) : -1;
+    if (reader < 0 || fflush(stdout) || dup2(held, STDOUT_FILENO) < 0) {
         say("no temporary file for the output: %s; set TMPDIR, or write to a file",
             strerror(errno));
         return false;
@@ -58,12 +73,12 @@ bool spool_end(void)
     reader = -1;
     off_t at = 0;
     ssize_t size;
-    while (is_whole && (size = pread(fileno(held), block, sizeof block, at)) > 0) {
+    while (is_whole && (size = pread(held, block, sizeof block, at)) > 0) {
         at += size;
         is_whole = write_all(block, (size_t)size);
     }
-    (void)fclose(held);
-    held = NULL;
+    (void)close(held);
+    held = -1;
     if (!is_whole) {
         say("standard output: can't be written");
     }

@@ -21,7 +21,9 @@ struct reading {
 
 static warren_status bad(const struct reading *reading, const char *member, const char *wanted)
 {
-    return wr_fail(reading->err, WARREN_INVALID, "\"%s\": want %s", member, wanted);
+    char shown[64];
+    return wr_fail(reading->err, WARREN_INVALID, "%s: want %s",
+                   wr_text_quote(shown, sizeof shown, wr_slice_of(member)), wanted);
 }
 
 static struct wr_slice text_of(struct json_object *value)
@@ -384,8 +386,7 @@ static warren_status read_headers(const struct reading *reading, struct json_obj
     }
     record->message.headers = (struct wr_table){ record->headers.data, record->headers.size };
     record->message.present |= json_object_array_length(list) ? WR_HEADERS : 0;
-    return wr_table_check(record->message.headers, (struct wr_table_limits){ 0, 0 },
-                          reading->err);
+    return wr_table_check(record->message.headers, (struct wr_table_limits){ 0, 0 }, reading->err);
 }
 
 /* --- the whole --- */
