@@ -225,9 +225,9 @@ const struct command commands[] = {
       "Give a queue the arguments of the configuration, without losing a message.",
       OPTIONS(with_care, output, common),
       "Such as classic to quorum. The messages go by way of a temporary queue, and new ones are\n"
-      "routed to one of the two at any time. Stop the workers that have the old configuration\n"
-      "first; those with the new one may wait. Interrupted or killed at any moment (exit 3), the\n"
-      "same command goes on. See docs/migrating.md.",
+      "routed to one of the two at any time. Stop the queue's workers first, and start those with\n"
+      "the new configuration afterwards. Interrupted or killed at any moment (exit 3), the same\n"
+      "command goes on. See docs/migrating.md.",
       "warren topology migrate emails --dry-run\nwarren topology migrate emails --yes",
       cmd_topology_migrate },
     { "topology", "export", "", 0, 0, "Write the topology down; needs no broker.",

@@ -443,8 +443,9 @@ static warren_status check_start(const struct wr_migration *migration,
     }
     if (leaves && state->depth.consumers) {
         return wr_fail(err, WARREN_STATE,
-                       "queue %s has %" PRIu64 " consumers: stop the workers that have the old "
-                       "configuration first; those with the new one may wait for their queue",
+                       "queue %s has %" PRIu64
+                       " consumers: stop its workers first, and start those "
+                       "with the new configuration when the new queue is there",
                        queue, state->depth.consumers);
     }
     return WARREN_OK;

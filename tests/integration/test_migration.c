@@ -414,7 +414,7 @@ static void a_consumed_queue_is_refused_and_left_as_it_is(void)
     warren_topology *topology = open_topology();
     CU_ASSERT_EQUAL(warren_topology_migrate(topology, "freight", NULL, NULL, NULL, &moved, &err),
                     WARREN_STATE);
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "has 1 consumers: stop the workers"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "has 1 consumers: stop its workers"));
     CU_ASSERT_EQUAL(moved, 0);
     warren_migration state;
     CU_ASSERT_EQUAL(look(&state), WARREN_MIGRATION_NEEDED);
@@ -427,6 +427,56 @@ static void a_consumed_queue_is_refused_and_left_as_it_is(void)
     CU_ASSERT_EQUAL(warren_topology_apply(topology, NULL, &err), WARREN_OK);
     warren_topology_close(topology);
     assert_arrived("quorum");
+}
+
+struct helper {
+    warren *w; /* comes up when the new queue is there */
+};
+
+static bool start_worker_on_the_way(warren_migration_step step, uint64_t moved, void *user)
+{
+    struct helper *helper = user;
+    (void)moved;
+    if (step == WARREN_MIGRATION_MOVING_BACK && !helper->w) {
+        helper->w = crew_open(config);
+        CU_ASSERT_FATAL(!warren_handle(helper->w, "load", crew_accept, NULL, NULL));
+        CU_ASSERT_FATAL(!warren_handle(helper->w, "unload", crew_accept, NULL, NULL));
+        crew_start(helper->w);
+    }
+    return true;
+}
+
+static void a_worker_may_come_up_on_the_way_back(void)
+{
+    struct helper helper = { NULL };
+    warren_error err = { 0 };
+    begin("classic");
+    pid_t publisher = start_publisher();
+    await_confirmed(1000);
+    write_queue("quorum");
+    warren_topology *topology = open_topology();
+    CU_ASSERT_EQUAL(
+        warren_topology_migrate(topology, "freight.unload", NULL, NULL, NULL, NULL, &err),
+        WARREN_OK);
+    CU_ASSERT_EQUAL(warren_topology_migrate(topology, "freight", NULL, start_worker_on_the_way,
+                                            &helper, NULL, &err),
+                    WARREN_OK);
+    CU_ASSERT_STRING_EQUAL(err.text, "");
+    warren_topology_close(topology);
+    stop_publisher(publisher);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(helper.w);
+    CU_ASSERT(crew_wait_depth(config, "freight", 0, WAIT_MS));
+    CU_ASSERT(crew_wait_ended(helper.w, (size_t)atomic_load(&told->confirmed_count), WAIT_MS));
+    crew_stop(helper.w);
+    for (size_t i = 0; i < crew_runs(); i++) {
+        int number = atoi(crew_run(i).id);
+        seen[number] = 1;
+    }
+    struct count count = { .total = crew_runs(),
+                           .doubles = crew_runs() - (size_t)atomic_load(&told->confirmed_count) };
+    tell_count("consumed on the way", &count);
+    CU_ASSERT_EQUAL(count_lost(), 0);
+    crew_forget();
 }
 
 static void only_work_queues_can_be_migrated(void)
@@ -473,6 +523,7 @@ int main(void)
     CU_ADD_TEST(suite, what_waits_stays_in_line);
     CU_ADD_TEST(suite, what_a_message_says_travels_with_it);
     CU_ADD_TEST(suite, a_consumed_queue_is_refused_and_left_as_it_is);
+    CU_ADD_TEST(suite, a_worker_may_come_up_on_the_way_back);
     CU_ADD_TEST(suite, only_work_queues_can_be_migrated);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();

@@ -271,6 +271,56 @@ static void deleting_a_queue_tells_its_consumers(void)
     fixture_end(&fixture);
 }
 
+static void only_an_idle_queue_is_removed_as_idle(void)
+{
+    struct fixture fixture = fixture_begin();
+    const char *queue = named("idle");
+    struct wr_item item = { .kind = WR_ITEM_QUEUE,
+                            .name = queue,
+                            .arguments = { .type = WR_CLASSIC } };
+    uint64_t purged = 0;
+    make_queue(&fixture, queue, item.arguments);
+    send_text(&fixture, "", queue, "here");
+    CU_ASSERT_EQUAL(try_item(&fixture, &item, WR_REMOVE_IDLE, NULL), WARREN_MISMATCH);
+    reopen_sender(&fixture);
+    CU_ASSERT_EQUAL(wr_broker_purge(fixture.sender, SENDER_CHANNEL, queue, &purged, NULL),
+                    WARREN_OK);
+    CU_ASSERT_EQUAL(purged, 1);
+    receive_from(&fixture, queue, 10);
+    CU_ASSERT_EQUAL(try_item(&fixture, &item, WR_REMOVE_IDLE, NULL), WARREN_MISMATCH);
+    reopen_sender(&fixture);
+    fixture_end(&fixture);
+    fixture = fixture_begin();
+    struct wr_depth depth = { .consumers = 1 }; /* one that has gone is counted for a moment */
+    int64_t until_ms = fixture_now_ms() + FIXTURE_WAIT_MS;
+    while (depth.consumers && fixture_now_ms() < until_ms) {
+        CU_ASSERT_EQUAL_FATAL(wr_broker_depth(fixture.sender, SENDER_CHANNEL, queue, &depth, NULL),
+                              WARREN_OK);
+    }
+    CU_ASSERT_EQUAL(try_item(&fixture, &item, WR_REMOVE_IDLE, NULL), WARREN_OK);
+    CU_ASSERT_EQUAL(try_item(&fixture, &item, WR_LOOK, NULL), WARREN_NOT_FOUND);
+    reopen_sender(&fixture);
+    fixture_end(&fixture);
+}
+
+static void a_temporary_queue_takes_messages(void)
+{
+    struct fixture fixture = fixture_begin();
+    const char *queue = named("temporary");
+    struct wr_item item = { .kind = WR_ITEM_QUEUE,
+                            .name = queue,
+                            .is_temporary = true,
+                            .arguments = { .type = WR_CLASSIC } };
+    struct wr_depth depth = { 0 };
+    CU_ASSERT_EQUAL(try_item(&fixture, &item, WR_DECLARE, NULL), WARREN_OK);
+    send_text(&fixture, "", queue, "here");
+    CU_ASSERT_EQUAL(wr_broker_depth(fixture.sender, SENDER_CHANNEL, queue, &depth, NULL),
+                    WARREN_OK);
+    CU_ASSERT_EQUAL(depth.messages, 1);
+    CU_ASSERT_EQUAL(try_item(&fixture, &item, WR_REMOVE, NULL), WARREN_OK);
+    fixture_end(&fixture);
+}
+
 void broker_suite_topology(void)
 {
     CU_pSuite suite = CU_add_suite("topology", NULL, NULL);
@@ -289,6 +339,8 @@ void broker_suite_topology(void)
     CU_ADD_TEST(suite, purging_throws_ready_messages_away);
     CU_ADD_TEST(suite, asking_about_a_missing_queue_is_not_found);
     CU_ADD_TEST(suite, deleting_a_queue_tells_its_consumers);
+    CU_ADD_TEST(suite, only_an_idle_queue_is_removed_as_idle);
+    CU_ADD_TEST(suite, a_temporary_queue_takes_messages);
 }
 
 int broker_suite_run(void (*more)(void))
