@@ -109,12 +109,17 @@ warren_status wr_migration_find(struct wr_migration *migration, const char *queu
 
 /* --- what stands there --- */
 
+/* Quorum whatever the queue is to be, and what expires in it dies as it would there. A policy that
+ * limits its length makes it refuse, never drop. */
 static struct wr_item stand_in_item(const struct wr_migration *migration)
 {
+    struct wr_queue_arguments arguments = migration->item->arguments;
+    arguments.type = WR_QUORUM;
+    arguments.delivery_limit = WR_DELIVERY_LIMIT_KEEP;
+    arguments.reject_publish = true;
     return (struct wr_item){ .kind = WR_ITEM_QUEUE,
                              .name = migration->stand_in,
-                             .arguments = { .type = WR_QUORUM,
-                                            .delivery_limit = WR_DELIVERY_LIMIT_KEEP } };
+                             .arguments = arguments };
 }
 
 /* How much is in it; `*out_exists` false when it isn't there. */
@@ -367,7 +372,10 @@ static warren_status leave(struct journey *journey, const struct wr_migration_st
     const struct wr_migration *migration = journey->migration;
     const char *queue = migration->item->name;
     struct wr_item stand_in = stand_in_item(migration);
-    warren_status rc = carry_out(migration, &stand_in, WR_DECLARE, err);
+    warren_status rc = WARREN_OK;
+    if (state->phase == WARREN_MIGRATION_NEEDED) { /* one that is there may be of another run */
+        rc = carry_out(migration, &stand_in, WR_DECLARE, err);
+    }
     if (!rc && !tell(journey, WARREN_MIGRATION_MOVING_OUT)) {
         return stopped(journey, err);
     }

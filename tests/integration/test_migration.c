@@ -401,6 +401,56 @@ static void what_a_message_says_travels_with_it(void)
     wr_broker_close(broker);
 }
 
+/* Everything stands as the next story's beginning wants it. */
+static void forget_queues(void)
+{
+    static const char *const names[] = { "freight", "freight.unload", "moving.migrate.freight" };
+    struct wr_broker *broker = connect_broker();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        CU_ASSERT(!wr_broker_delete_queue(broker, 1, names[i], NULL));
+    }
+    wr_broker_close(broker);
+}
+
+/* What expires while it stands in for the queue is a dead letter, as it would be in the queue. */
+static bool let_one_expire(warren_migration_step step, uint64_t moved, void *user)
+{
+    bool *was_sent = user;
+    (void)moved;
+    if (step == WARREN_MIGRATION_TURNED_AWAY && !*was_sent) {
+        struct wr_broker *broker = connect_broker();
+        struct wr_message message = { .exchange = wr_slice_of("moving.jobs"),
+                                      .key = wr_slice_of("load"),
+                                      .present = WR_EXPIRATION,
+                                      .expiration = wr_slice_of("1") };
+        *was_sent = true;
+        CU_ASSERT(!wr_broker_publish(broker, 1, &message, NULL));
+        CU_ASSERT(!wr_broker_sync(broker, 1, NULL));
+        wr_broker_close(broker);
+    }
+    return true;
+}
+
+static void what_expires_on_the_way_is_a_dead_letter(void)
+{
+    static const char *const types[] = { "quorum", "classic" };
+    for (uint64_t i = 0; i < 2; i++) {
+        bool was_sent = false;
+        warren_error err = { 0 };
+        begin(types[i]);
+        write_queue(types[1 - i]);
+        warren_topology *topology = open_topology();
+        CU_ASSERT_EQUAL(warren_topology_migrate(topology, "freight", NULL, let_one_expire,
+                                                &was_sent, NULL, &err),
+                        WARREN_OK);
+        CU_ASSERT_STRING_EQUAL(err.text, "");
+        warren_topology_close(topology);
+        CU_ASSERT_TRUE(was_sent);
+        CU_ASSERT(crew_wait_depth(config, "freight.dead", i + 1, WAIT_MS));
+        forget_queues();
+    }
+}
+
 static void a_consumed_queue_is_refused_and_left_as_it_is(void)
 {
     begin("classic");
@@ -496,17 +546,6 @@ static void only_work_queues_can_be_migrated(void)
     warren_topology_close(topology);
 }
 
-/* Everything stands as the next story's beginning wants it. */
-static void forget_queues(void)
-{
-    static const char *const names[] = { "freight", "freight.unload", "moving.migrate.freight" };
-    struct wr_broker *broker = connect_broker();
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        CU_ASSERT(!wr_broker_delete_queue(broker, 1, names[i], NULL));
-    }
-    wr_broker_close(broker);
-}
-
 int main(void)
 {
     told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -522,6 +561,7 @@ int main(void)
     CU_ADD_TEST(suite, killed_at_each_step_it_goes_on);
     CU_ADD_TEST(suite, what_waits_stays_in_line);
     CU_ADD_TEST(suite, what_a_message_says_travels_with_it);
+    CU_ADD_TEST(suite, what_expires_on_the_way_is_a_dead_letter);
     CU_ADD_TEST(suite, a_consumed_queue_is_refused_and_left_as_it_is);
     CU_ADD_TEST(suite, a_worker_may_come_up_on_the_way_back);
     CU_ADD_TEST(suite, only_work_queues_can_be_migrated);
