@@ -38,7 +38,7 @@ struct wr_broker_settings {
     char *user_file;
     char *password;        /* NULL: from the URL, else guest. Never printed */
     char *password_file;   /* read again at each connect */
-    char *management_url;  /* NULL: no management API; used by `topology plan` only */
+    char *management_url;  /* NULL: no management API; for the tools, never a worker */
     char *connection_name; /* shown by the broker */
     int64_t heartbeat_ms;
     int64_t connect_timeout_ms;

@@ -80,8 +80,9 @@ static const struct wr_option options[] = {
       "names the user. The broker needs the plugin rabbitmq_auth_mechanism_ssl for it.",
       false, IN_SETTINGS(broker.login_external) },
     { "broker.management_url", WR_OPTION_STRING, "", NULL, NULL, NULL,
-      "The management API, such as http://localhost:15672; empty: none. `topology plan` uses it to "
-      "find bindings that are no longer asked for.",
+      "The management API, such as http://localhost:15672; empty: none. `topology` and `doctor` "
+      "ask "
+      "it for bindings, policies and what else AMQP doesn't tell.",
       false, LIVE_IN_SETTINGS(broker.management_url) },
     { "broker.connection_name", WR_OPTION_STRING, "", NULL, NULL, NULL,
       "What the broker shows for our connections; empty: the program and its host.", false,
