@@ -338,6 +338,26 @@ static void ten_thousand_types_are_read_and_one_more_is_refused(void)
     }
 }
 
+static void spans_go_to_a_url_without_a_password(void)
+{
+    static const char *const bad[] = { "localhost:4318", "ftp://c:4318", "http://", "https:///v1",
+                                       "http://:4318" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[128];
+        char want[160];
+        (void)snprintf(text, sizeof text, "trace: { endpoint = \"%s\"; };", bad[i]);
+        (void)snprintf(want, sizeof want,
+                       "warren.cfg:1: trace.endpoint: got \"%s\", want http://host:port or "
+                       "https://host:port",
+                       bad[i]);
+        CU_ASSERT(has_line(folder_complaints(text, NULL), want));
+    }
+    const char *said =
+        folder_complaints("trace: { endpoint = \"http://u:S3cret@c:4318\"; };", NULL);
+    CU_ASSERT(has_line(said, "warren.cfg:1: trace.endpoint: want a URL without user and password"));
+    CU_ASSERT_PTR_NULL(strstr(said, "S3cret"));
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -360,6 +380,7 @@ int main(void)
     CU_ADD_TEST(suite, settings_that_hurt_are_noted_and_start_anyway);
     CU_ADD_TEST(suite, a_password_file_is_for_its_reader_alone);
     CU_ADD_TEST(suite, a_private_key_that_others_may_read_is_refused);
+    CU_ADD_TEST(suite, spans_go_to_a_url_without_a_password);
     CU_ADD_TEST(suite, ten_thousand_types_are_read_and_one_more_is_refused);
     CU_basic_run_tests();
     wr_text_done(&folder_problems);
