@@ -105,9 +105,9 @@ struct wr_settings {
     int64_t http_timeout_ms;
     bool has_control; /* takes orders and tells what it does through NS.control */
     int64_t control_heartbeat_ms;
-    char *log_level;     /* error, warn, info, debug */
-    char *log_format;    /* auto, text, json */
-    int log_rate;        /* lines of one event a second; 0: all */
+    char *log_level;  /* error, warn, info, debug */
+    char *log_format; /* auto, text, json */
+    int log_rate;     /* lines of one event a second; 0: all */
 
     char *trace_endpoint; /* NULL or "": nothing is traced */
     double trace_sample;  /* 0 to 1 */
