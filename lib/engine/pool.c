@@ -80,10 +80,8 @@ static void list_lane(struct wr_pool *pool, struct wr_lane *lane)
 
 static bool has_runnable(const struct wr_pool *pool)
 {
-    bool has_thread = !pool->options.threads || pool->running < pool->options.threads;
-    return has_thread &&
-           (pool->isolated.first ||
-            (pool->shared.first && pool->shared_running < pool->options.shared_limit));
+    return pool->isolated.first ||
+           (pool->shared.first && pool->shared_running < pool->options.shared_limit);
 }
 
 /* --- hands --- */
@@ -336,6 +334,16 @@ warren_status wr_pool_new(struct wr_pool **out, const struct wr_pool_options *op
     return WARREN_OK;
 }
 
+static void unlist_all(struct wr_pool *pool)
+{
+    struct wr_list *const lists[] = { &pool->isolated, &pool->shared };
+    for (int i = 0; i < 2; i++) {
+        for (struct wr_link *link; (link = wr_list_take(lists[i]));) {
+            WR_OF(link, struct wr_lane, link)->is_listed = false;
+        }
+    }
+}
+
 warren_status wr_pool_grow(struct wr_pool *pool, const struct wr_live *live, warren_error *err)
 {
     int most = pool->options.threads_most;
@@ -346,6 +354,7 @@ warren_status wr_pool_grow(struct wr_pool *pool, const struct wr_live *live, war
 void wr_pool_adopt(struct wr_pool *pool, struct wr_lane *lanes, const struct wr_live *live)
 {
     WR_SCOPED_LOCK(&pool->lock);
+    unlist_all(pool); /* a lane may be at its limit now, and another no longer */
     size_t count = wr_lanes_adopt(lanes, live->settings);
     for (size_t i = 0; i < count; i++) {
         list_lane(pool, &lanes[i]);

@@ -29,8 +29,10 @@ struct reload {
     struct wr_settings *newer;  /* what is in effect, and what is live of the files */
     struct wr_differences list; /* from what is in effect to the files */
     struct wr_text waiting;     /* what waits for a restart, by name */
-    size_t changed;
+    size_t changed;             /* that are told */
     size_t refused;
+    bool has_news;     /* something can be taken */
+    bool is_in_effect; /* what can */
 };
 
 /* --- reading --- */
@@ -143,23 +145,27 @@ static const char *objection(struct reload *reload, const struct wr_difference *
         wr_log_level() != level_of(now->log_level)) {
         return "the program has chosen another level (--log-level, warren_log_to)";
     }
+    if (strcmp(difference->option->path, "threads") == 0 &&
+        reload->files->threads > reload->w->roster.threads_most) {
+        wr_text_add_format(why, "at most %d can be had without one",
+                           reload->w->roster.threads_most);
+        return wr_text_string(why);
+    }
     return difference->is_live ? NULL : "it needs a restart";
 }
 
-static warren_status take_one(struct reload *reload, const struct wr_difference *difference,
+static warren_status take_one(struct reload *reload, struct wr_difference *difference,
                               warren_error *err)
 {
     struct wr_text why = { 0 };
     const char *against = objection(reload, difference, &why);
     warren_status rc = WARREN_OK;
+    difference->is_live = against == NULL;
     if (against) {
         refuse(reload, difference, against);
     } else {
         rc = wr_settings_take(reload->newer, reload->files, difference, err);
-        reload->changed++;
-        if (!difference->is_implied) {
-            tell(reload, difference, NULL);
-        }
+        reload->has_news = true;
     }
     wr_text_done(&why);
     return rc;
@@ -192,11 +198,19 @@ static warren_status put_into_effect(struct reload *reload, warren_error *err)
 {
     warren *w = reload->w;
     enum wr_level before = level_of(w->settings->log_level);
-    warren_status rc = reload->changed ? wr_worker_adopt(w, TAKE(reload->newer), err) : WARREN_OK;
+    warren_status rc = reload->has_news ? wr_worker_adopt(w, TAKE(reload->newer), err) : WARREN_OK;
     enum wr_level now = level_of(w->settings->log_level);
     if (!rc && now != before) {
         wr_log_set_level(now);
     }
+    for (size_t i = 0; i < reload->list.length && !rc; i++) {
+        const struct wr_difference *difference = &reload->list.items[i];
+        if (difference->is_live && !difference->is_implied) {
+            reload->changed++;
+            tell(reload, difference, NULL);
+        }
+    }
+    reload->is_in_effect = !rc;
     return rc;
 }
 
@@ -233,7 +247,7 @@ warren_status warren_reload(warren *w, warren_error *err)
     atomic_store(&w->is_as_configured, !rc);
     if (!rc) {
         atomic_store(&w->configured_ms, wr_clock_wall_ms(w->clock));
-    } else if (!reload.refused) {
+    } else if (!reload.is_in_effect) {
         wr_log(WR_ERROR, "config.kept", "error=%s hint=\"the configuration of before goes on\"",
                wr_log_quote(quoted, sizeof quoted, failure.text));
     }

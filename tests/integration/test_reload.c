@@ -185,21 +185,69 @@ static void a_raised_limit_runs_more_at_once_and_a_lowered_one_fewer(void)
     end();
 }
 
-static void the_number_of_threads_bounds_what_runs_and_can_be_raised(void)
+/* Puts other words into warren.cfg in the place of those. */
+static void change_main(const char *from, const char *to)
+{
+    char text[4096];
+    FILE *file = fopen(here.config, "r");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    (void)fclose(file);
+    char *at = strstr(text, from);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+    file = fopen(here.config, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    (void)fprintf(file, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    (void)fclose(file);
+}
+
+static void the_number_of_threads_bounds_what_runs_and_can_be_changed(void)
 {
     begin_with("threads = 2;", "threads", "", "concurrency = 8;");
-    publish(12);
+    publish(20);
     CU_ASSERT(wait_running(2));
-    FILE *file = fopen(here.config, "a");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    (void)fputs("log: { level = \"error\"; };\n", file); /* not live: another level was chosen */
-    (void)fclose(file);
+    change_main("threads = 2;", "threads = 6;");
+    reload_well();
+    CU_ASSERT(wait_running(6));
+    change_main("threads = 6;", "threads = 3;");
+    reload_well();
+    permit(6);
+    CU_ASSERT(wait_done(6));
+    CU_ASSERT(crew_wait_runs(9, DEADLINE_MS));
+    permit(3);
+    CU_ASSERT(crew_wait_runs(12, DEADLINE_MS));
+    CU_ASSERT(wait_running(3));
+    CU_ASSERT_EQUAL(crew_runs(), 12); /* a fourth one would have begun by now */
+    permit(20);
+    CU_ASSERT(wait_done(20));
+    CU_ASSERT_EQUAL(crew_most_at_once("threads"), 6);
+    end();
+}
+
+static int lines_of_level[4];
+
+static void count_line(void *user, int level, const char *event, const char *fields)
+{
+    (void)user;
+    (void)event;
+    (void)fields;
+    lines_of_level[level & 3]++;
+}
+
+static void the_level_of_the_log_follows_unless_the_program_has_chosen_another(void)
+{
     warren_error err = { .status = WARREN_OK };
+    begin_with("log: { level = \"warn\"; };", "level", "", "");
+    warren_log_to(count_line, NULL, warren_log_level(here.w));
+    reload_well();
+    CU_ASSERT_EQUAL(lines_of_level[2], 0);
+    change_main("\"warn\"", "\"info\"");
+    reload_well();
+    CU_ASSERT(lines_of_level[2] > 0); /* config.reloaded, to begin with */
+    warren_log_to(count_line, NULL, 3);
+    change_main("\"info\"", "\"error\"");
     CU_ASSERT_EQUAL(warren_reload(here.w, &err), WARREN_STATE);
     CU_ASSERT_STRING_EQUAL(err.text, "1 change waits for a restart: log.level: info -> error");
-    permit(12);
-    CU_ASSERT(wait_done(12));
-    CU_ASSERT_EQUAL(crew_most_at_once("threads"), 2);
     end();
 }
 
@@ -476,7 +524,8 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("reload", NULL, NULL);
     CU_ADD_TEST(suite, a_raised_limit_runs_more_at_once_and_a_lowered_one_fewer);
-    CU_ADD_TEST(suite, the_number_of_threads_bounds_what_runs_and_can_be_raised);
+    CU_ADD_TEST(suite, the_number_of_threads_bounds_what_runs_and_can_be_changed);
+    CU_ADD_TEST(suite, the_level_of_the_log_follows_unless_the_program_has_chosen_another);
     CU_ADD_TEST(suite, a_broken_file_changes_nothing_and_says_where);
     CU_ADD_TEST(suite, what_needs_a_restart_is_named_and_the_rest_takes_effect);
     CU_ADD_TEST(suite, a_queue_or_a_type_that_is_gone_is_consumed_until_a_restart);
