@@ -3,7 +3,7 @@
 #
 # A real Prometheus scrapes a worker. Each alert of `warren generate alerts` is quiet while all is well,
 # and fires when what it is for has been brought about, on a broker of this test's own. Only how long it
-# must be so is shortened.
+# must be so is shortened. The same for the alerts on the broker's own metrics.
 # shellcheck source=tests/support/lib.sh disable=SC2016,SC2317 # words in quotes, functions for wait_for
 . "$1/tests/support/lib.sh"
 # shellcheck source=tests/support/observe.sh
@@ -56,14 +56,38 @@ start_worker config/warren.cfg
 worker=$child
 configure "$address" >config/warren.cfg
 
-"$WARREN" generate alerts | sed 's/^\( *for:\) .*/\1 2s/' >rules.yml
-names=$(sed -n 's/^ *- alert: //p' rules.yml | sort -u)
-assert_eq "$names" "$(sed -n 's/^ *- alert: //p' "$root/deploy/prometheus/warren.rules.yml" | sort -u)" \
+# The broker's plugin, with a port that was free a moment ago, for as long as this broker runs.
+plugin_port=$(/usr/bin/python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+start_plugin()
+{
+    own_ctl eval "application:load(rabbitmq_prometheus),
+        application:set_env(rabbitmq_prometheus, tcp_config, [{port, $plugin_port}, {ip, \"127.0.0.1\"}]),
+        {ok, _} = application:ensure_all_started(rabbitmq_prometheus), ok." >/dev/null || bail_out "no plugin"
+}
+start_plugin
+
+shortened()
+{
+    "$WARREN" generate alerts "$@" | sed 's/^\( *for:\) .*/\1 2s/'
+}
+shortened >rules.yml
+shortened --rabbitmq >rabbitmq.yml
+names_in()
+{
+    sed -n 's/^ *- alert: //p' "$@" | sort -u
+}
+names=$(names_in rules.yml rabbitmq.yml)
+assert_eq "$names" "$(names_in "$root"/deploy/prometheus/*.rules.yml)" \
     "the alerts are those that are shipped"
 cat >prometheus.yml <<CFG
 global: { scrape_interval: 1s, evaluation_interval: 1s }
-rule_files: [rules.yml]
-scrape_configs: [{ job_name: load, static_configs: [{ targets: ['$address'] }] }]
+rule_files: [rules.yml, rabbitmq.yml]
+scrape_configs:
+  - { job_name: load, static_configs: [{ targets: ['$address'] }] }
+  - job_name: rabbitmq
+    metrics_path: /metrics/detailed
+    params: { family: [queue_coarse_metrics, queue_consumer_count] }
+    static_configs: [{ targets: ['127.0.0.1:$plugin_port'] }]
 CFG
 has_prometheus()
 {
@@ -170,6 +194,7 @@ expect_fired WarrenConnectionFlapping
 own_ctl stop_app >/dev/null
 expect_fired WarrenWorkerNotReady WarrenQueueNotConsumed
 own_ctl start_app >/dev/null
+start_plugin
 is_ready()
 {
     curl -sf "http://$address/readyz" >ready
@@ -201,6 +226,21 @@ touch gate
 kill -TERM "$worker"
 wait "$worker"
 expect_fired WarrenMetricsAbsent
+
+# What only the broker can tell: nobody takes the jobs, and they get more.
+publish_on()
+{
+    while "$WARREN" publish good --lines < <(seq 300) >/dev/null 2>&1; do
+        sleep 1 # a slope needs time
+    done
+}
+publish_on &
+load=$!
+children+=("$load")
+curl -sSf -X POST "$management/api/exchanges/%2f/warren.unrouted/publish" -d '{"routing_key": "",
+    "payload": "1", "payload_encoding": "string", "properties": {}}' >/dev/null || fail "a message is lost"
+expect_fired WarrenBacklogNoConsumers WarrenBacklogGrows WarrenUnrouted
+kill "$load"
 assert_eq "$(sort <<<"${fired%$'\n'}")" "$names" "that was each of them"
 kill -TERM "$prometheus_pid"
 finish
