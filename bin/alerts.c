@@ -86,6 +86,10 @@ static const struct alert alerts[] = {
     { "warren-workers", "WarrenWorkerNotReady", OF_WORKERS, NO_LIMIT, "warning", "5m",
       "warren_ready == 0 unless warren_draining == 1", WHERE "not ready",
       "It is up, and does not consume all of its queues." },
+    { "warren-workers", "WarrenConfigReloadFailed", OF_WORKERS, NO_LIMIT, "warning", "1m",
+      "warren_config_last_reload_successful == 0",
+      WHERE "the configuration could not be read again",
+      "It goes on with the one that it had; a worker that starts with these files ends at once." },
     { "warren-workers", "WarrenMetricsAbsent", OF_WORKERS, NO_LIMIT, "critical", "5m",
       "group by (namespace, job) (last_over_time(warren_build_info[1d]))\n"
       "  unless group by (namespace, job) (warren_build_info)\n"

@@ -261,21 +261,34 @@ static json_object *make_variables(const struct plan *plan)
 
 /* --- the page --- */
 
-/* A mark where a worker began. */
+static json_object *make_mark(const char *name, const char *colour, const char *expr,
+                              const char *title)
+{
+    json_object *mark = json_object_new_object();
+    add_text(mark, "name", name);
+    add(mark, "datasource", make_source());
+    add_bool(mark, "enable", true);
+    add_text(mark, "iconColor", colour);
+    add_text(mark, "expr", expr);
+    add_text(mark, "titleFormat", title);
+    return mark;
+}
+
+/* Marks where a worker began, or took a new configuration. */
 static json_object *make_annotations(void)
 {
     json_object *annotations = json_object_new_object();
     json_object *list = json_object_new_array();
-    json_object *starts = json_object_new_object();
-    add_text(starts, "name", "Workers started");
-    add(starts, "datasource", make_source());
-    add_bool(starts, "enable", true);
-    add_text(starts, "iconColor", "blue");
-    add_text(starts, "expr",
-             "warren_build_info{" OF_WORKER "} unless warren_build_info{" OF_WORKER "} offset 1m");
-    add_text(starts, "titleFormat", "{{instance}} started");
-    add_text(starts, "textFormat", "version {{version}}");
-    (void)json_object_array_add(list, starts);
+    (void)json_object_array_add(list,
+                                make_mark("Workers started", "blue",
+                                          "warren_build_info{" OF_WORKER
+                                          "} unless warren_build_info{" OF_WORKER "} offset 1m",
+                                          "{{instance}} started, version {{version}}"));
+    (void)json_object_array_add(
+        list, make_mark("Configuration reloaded", "purple",
+                        "changes(warren_config_last_reload_success_timestamp_seconds{" OF_WORKER
+                        "}[1m]) > 0",
+                        "{{instance}} reloaded its configuration"));
     add(annotations, "list", list);
     return annotations;
 }

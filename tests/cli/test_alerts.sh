@@ -56,6 +56,7 @@ blocked == 1 => blocked == 2
 !="confirmed" => ="confirmed"
 jobs_late_total[15m])) > 0 => jobs_late_total[15m])) > 9
 unless warren_draining == 1 => unless warren_draining == 0
+reload_successful == 0 => reload_successful == 1
 for: 5m => for: 50m
 CHANGES
 )

@@ -201,6 +201,12 @@ is_ready()
 }
 wait_for 60 is_ready || fail "the worker is ready again"
 
+cp config/queues/load.cfg load.cfg
+echo 'frobnicate = 1;' >>config/queues/load.cfg
+kill -HUP "$worker"
+expect_fired WarrenConfigReloadFailed
+cp load.cfg config/queues/load.cfg
+
 "$WARREN" publish crash 1 >/dev/null || fail "a job is published: crash"
 wait "$worker" 2>shell.err
 assert_eq $? 139 "a handler takes its worker with it"
