@@ -330,7 +330,7 @@ static void a_walk_in_rounds_visits_each_once_and_keeps_the_order(void)
 {
     struct walker walker = { .removes = true };
     struct walker last = { .count = 0 };
-    struct wr_deadwalk walk = { .broker = broker,
+    struct wr_deadwalk walk = { .broker = direct.broker,
                                 .queue = "emails.dead",
                                 .patience_us = 10 * WR_US_PER_S,
                                 .visit = note_order,
