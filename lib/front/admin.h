@@ -16,7 +16,7 @@ enum { WR_ADMIN_CHANNEL = 1 };
 struct warren_admin {
     struct wr_settings *settings;
     struct wr_broker *broker;
-    bool hears_news; /* order.c: a channel takes what workers tell, until the end */
+    bool hears_news;                /* order.c: a channel takes what workers tell, until the end */
     warren_dead_progress *progress; /* NULL: nobody is told */
     void *progress_user;
     double pace; /* of replays, letters a second; 0: none */

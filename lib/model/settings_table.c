@@ -174,20 +174,24 @@ static const struct wr_option options[] = {
       "How they are written. auto: text on a terminal, else JSON.", false,
       IN_SETTINGS(log_format) },
     { "log.rate", WR_OPTION_INT, "50", "0", "1000000", NULL,
-      "How many lines of one event are written a second, in the whole process; then one line says how "
+      "How many lines of one event are written a second, in the whole process; then one line says "
+      "how "
       "many were left out. 0: all.",
       false, IN_SETTINGS(log_rate) },
 
     { "trace.endpoint", WR_OPTION_STRING, "", NULL, NULL, NULL,
-      "The collector that spans are sent to, as OTLP/HTTP JSON: http://localhost:4318 (/v1/traces is "
+      "The collector that spans are sent to, as OTLP/HTTP JSON: http://localhost:4318 (/v1/traces "
+      "is "
       "added). Empty: nothing is traced, but the trace that a message is in is carried on.",
       false, IN_SETTINGS(trace_endpoint) },
     { "trace.sample", WR_OPTION_FLOAT, "1.0", "0.0", "1.0", NULL,
-      "Which part of the traces that begin here is recorded. One that began elsewhere is recorded if "
+      "Which part of the traces that begin here is recorded. One that began elsewhere is recorded "
+      "if "
       "it was there.",
       false, IN_SETTINGS(trace_sample) },
     { "trace.parent", WR_OPTION_CHOICE, "link", NULL, NULL, "link|child",
-      "How the processing of a job belongs to its publish: link begins a trace of its own that links to "
+      "How the processing of a job belongs to its publish: link begins a trace of its own that "
+      "links to "
       "it; child goes on in the same trace.",
       false, IN_SETTINGS(trace_as_child) },
     { "trace.service", WR_OPTION_STRING, "warren", NULL, NULL, NULL,

@@ -141,10 +141,9 @@ static void answer(struct wr_request *request, warren_status status, const warre
 /* `user` is the property user_id, which the broker refuses unless it is the connection's own. */
 static void submit(struct ask *ask, const char *user, bool insists)
 {
-    const struct wr_compose how = { .ns = "warren",
-                                    .delay_max_ms = 3600000,
-                                    .body_most = 1024,
-                                    .wall_ms = 1700000000000 };
+    const struct wr_compose how = {
+        .ns = "warren", .delay_max_ms = 3600000, .body_most = 1024, .wall_ms = 1700000000000
+    };
     const warren_message message = { .type = "a", .body = "{}" };
     *ask = (struct ask){ .answers = 0 };
     CU_ASSERT_EQUAL(wr_parcel_compose(&ask->request.parcel, &message, &how, &story.err), WARREN_OK);

@@ -90,8 +90,8 @@ static void check_file(const char *path)
     regmatch_t match;
     char *text = read_file(path);
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
-    CU_ASSERT_EQUAL_FATAL(regcomp(&call, "[^a-z_](wr_log|wr_log_asked|log_job|emit)\\([^)]*\"", REG_EXTENDED),
-                          0);
+    CU_ASSERT_EQUAL_FATAL(
+        regcomp(&call, "[^a-z_](wr_log|wr_log_asked|log_job|emit)\\([^)]*\"", REG_EXTENDED), 0);
     for (const char *at = text; regexec(&call, at, 1, &match, 0) == 0;) {
         const char *open = strchr(at + match.rm_so, '(');
         check_call(path, open + 1);

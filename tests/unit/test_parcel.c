@@ -9,10 +9,9 @@
 #include "warren/message.h"
 
 static const int64_t now_ms = INT64_C(1700000000000);
-static const struct wr_compose how = { .ns = "warren",
-                                       .delay_max_ms = 3600000,
-                                       .body_most = 1024,
-                                       .wall_ms = INT64_C(1700000000000) };
+static const struct wr_compose how = {
+    .ns = "warren", .delay_max_ms = 3600000, .body_most = 1024, .wall_ms = INT64_C(1700000000000)
+};
 static struct wr_parcel parcel;
 static warren_error err;
 

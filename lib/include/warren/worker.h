@@ -63,9 +63,9 @@ typedef struct warren_stats_data {
     bool
         config_reload_ok; /**< all that the files said at the last reload (or the start) is in effect */
     int64_t
-        config_reloaded_ms; /**< when that was last so: ms since 1970, of a reload or the start */
-    uint64_t spans_exported;   /**< spans that the collector has taken (`trace.endpoint`) */
-    uint64_t spans_dropped; /**< spans that it could not get: it is gone, slow, or refuses them */
+        config_reloaded_ms;  /**< when that was last so: ms since 1970, of a reload or the start */
+    uint64_t spans_exported; /**< spans that the collector has taken (`trace.endpoint`) */
+    uint64_t spans_dropped;  /**< spans that it could not get: it is gone, slow, or refuses them */
 } warren_stats_data;
 
 /**
