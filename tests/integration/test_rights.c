@@ -11,6 +11,7 @@
 
 #include "crew.h"
 #include "stranger.h"
+#include "warren/control.h"
 #include "warren/topology.h"
 
 static const char queue_text[] =
@@ -92,6 +93,45 @@ static void a_worker_that_may_configure_nothing_does_all_its_work(void)
     CU_ASSERT(wr_slice_is(delivery->message.type, "alone"));
     wr_delivery_free(delivery);
     free(config);
+}
+
+static bool note_answer(const char *json, void *user)
+{
+    (void)snprintf(user, 2000, "%s", json);
+    return true;
+}
+
+static void a_worker_with_the_least_rights_obeys_and_gives_no_orders(void)
+{
+    static const char control[] = "control: { enabled = true; heartbeat = \"1s\"; };";
+    static const char checks[] =
+        "topology = \"check\"; control: { enabled = true; heartbeat = \"1s\"; };";
+    warren_topology *topology = NULL;
+    warren_admin *admin = NULL;
+    warren_error err = { .status = WARREN_OK };
+    char answer[2000] = "";
+    const warren_order order = { .order = "quiet", .who = "test" };
+    char *deploys = config_of("warren-deploy", control, queue_text);
+    CU_ASSERT_FATAL(!warren_topology_open(&topology, deploys, &err));
+    CU_ASSERT_EQUAL(warren_topology_apply(topology, NULL, &err), WARREN_OK);
+    warren_topology_close(topology);
+    char *config = config_of("warren-worker", checks, queue_text);
+    warren *w = open_worker(config);
+    crew_start(w);
+    CU_ASSERT_FATAL(!warren_admin_open(&admin, deploys, &err));
+    CU_ASSERT_EQUAL(warren_control_order(admin, &order, 5000, note_answer, answer, &err),
+                    WARREN_OK);
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\"ok\":true"));
+    CU_ASSERT_EQUAL(warren_control_pause(admin, "default", "work", true, "test", "a test", &err),
+                    WARREN_OK);
+    warren_admin_close(admin);
+    CU_ASSERT_FATAL(!warren_admin_open(&admin, config, &err));
+    CU_ASSERT_EQUAL(warren_control_order(admin, &order, 1000, note_answer, answer, &err),
+                    WARREN_REFUSED); /* who has taken over a worker can't stop the others */
+    warren_admin_close(admin);
+    crew_stop(w);
+    free(config);
+    free(deploys);
 }
 
 static void a_worker_that_may_not_configure_is_told_what_to_do(void)
@@ -188,6 +228,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("rights", NULL, NULL);
     CU_ADD_TEST(suite, a_worker_that_may_configure_nothing_does_all_its_work);
+    CU_ADD_TEST(suite, a_worker_with_the_least_rights_obeys_and_gives_no_orders);
     CU_ADD_TEST(suite, a_worker_that_may_not_configure_is_told_what_to_do);
     CU_ADD_TEST(suite, a_publisher_publishes_and_does_nothing_else);
     CU_ADD_TEST(suite, a_check_names_everything_that_is_missing);
