@@ -200,7 +200,7 @@ static void show(struct session *session, enum top_view view)
 {
     struct top *top = &session->top;
     const struct fleet_row *row = top_row(top, top->selected);
-    if (view == TOP_TYPES && row) {
+    if (view == TOP_TYPES && top->view == TOP_QUEUES && row) {
         (void)snprintf(top->queue, sizeof top->queue, "%s", row->queue);
     }
     top->view = view;
@@ -230,6 +230,20 @@ static void act_on_worker(struct session *session, enum top_key key)
     }
 }
 
+/* From a queue to its types, from a type to its jobs. */
+static void enter(struct session *session)
+{
+    struct top *top = &session->top;
+    const struct fleet_row *row = top_row(top, top->selected);
+    if (!row) {
+        return;
+    }
+    if (top->view == TOP_TYPES) {
+        (void)snprintf(top->type, sizeof top->type, "%s", row->type);
+    }
+    show(session, top->view == TOP_QUEUES ? TOP_TYPES : TOP_JOBS);
+}
+
 /* False: it is to end. */
 static bool act(struct session *session, enum top_key key)
 {
@@ -248,18 +262,21 @@ static bool act(struct session *session, enum top_key key)
         move(top, key == TOP_PAGE_UP ? -PAGE : PAGE);
         break;
     case TOP_ENTER:
-        if (top->view == TOP_QUEUES && top_row_count(top)) {
-            show(session, TOP_TYPES);
-        }
+        enter(session);
+        break;
+    case TOP_RUNNING:
+        top->queue[0] = '\0';
+        top->type[0] = '\0';
+        show(session, TOP_JOBS);
         break;
     case TOP_BACK:
-        show(session, TOP_QUEUES);
+        show(session, top->view == TOP_JOBS && *top->type ? TOP_TYPES : TOP_QUEUES);
         break;
     case TOP_SWITCH:
         show(session, is_workers ? TOP_QUEUES : TOP_WORKERS);
         break;
     case TOP_PAUSE:
-        if (!is_workers) {
+        if (!is_workers && top->view != TOP_JOBS) {
             toggle_pause(session);
         }
         break;

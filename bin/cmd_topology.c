@@ -103,12 +103,14 @@ static char *join_lines(const char *text)
 static void keep_queue(struct plan *plan, const char *name)
 {
     char **grown = realloc(plan->queues, (plan->queue_count + 1) * sizeof *grown);
-    char *copy = grown ? strdup(name) : NULL;
-    plan->queues = grown ? grown : plan->queues;
-    plan->failed = plan->failed || !copy;
-    if (copy) {
-        plan->queues[plan->queue_count++] = copy;
+    if (!grown) {
+        plan->failed = true;
+        return;
     }
+    plan->queues = grown;
+    grown[plan->queue_count] = strdup(name);
+    plan->failed = plan->failed || !grown[plan->queue_count];
+    plan->queue_count += grown[plan->queue_count] ? 1 : 0;
 }
 
 static bool is_configured(const struct plan *plan, const char *name)

@@ -55,6 +55,14 @@ static void read_type(json_object *from, struct news_type *out)
                                .is_paused = flag_of(from, "paused") };
 }
 
+static void read_job(json_object *from, struct news_job *out)
+{
+    *out = (struct news_job){ .queue = text_of(from, "queue"),
+                              .type = text_of(from, "type"),
+                              .id = text_of(from, "id"),
+                              .since_ms = number_of(from, "since_ms") };
+}
+
 static size_t length_of(json_object *array)
 {
     return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
@@ -64,11 +72,14 @@ static bool read_rows(json_object *root, struct news *out)
 {
     json_object *queues = member(root, "queues");
     json_object *types = member(root, "types");
+    json_object *jobs = member(root, "jobs");
     out->queue_count = length_of(queues);
     out->type_count = length_of(types);
+    out->job_count = length_of(jobs);
     out->queues = calloc(out->queue_count + 1, sizeof *out->queues);
     out->types = calloc(out->type_count + 1, sizeof *out->types);
-    if (!out->queues || !out->types) {
+    out->jobs = calloc(out->job_count + 1, sizeof *out->jobs);
+    if (!out->queues || !out->types || !out->jobs) {
         return false;
     }
     for (size_t i = 0; i < out->queue_count; i++) {
@@ -76,6 +87,9 @@ static bool read_rows(json_object *root, struct news *out)
     }
     for (size_t i = 0; i < out->type_count; i++) {
         read_type(json_object_array_get_idx(types, i), &out->types[i]);
+    }
+    for (size_t i = 0; i < out->job_count; i++) {
+        read_job(json_object_array_get_idx(jobs, i), &out->jobs[i]);
     }
     return true;
 }
@@ -107,6 +121,7 @@ void news_done(struct news *news)
 {
     free(news->queues);
     free(news->types);
+    free(news->jobs);
     (void)json_object_put(news->tree);
     *news = (struct news){ .tree = NULL };
 }

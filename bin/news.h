@@ -33,6 +33,14 @@ struct news_type {
     bool is_paused;
 };
 
+/** A job that runs. */
+struct news_job {
+    const char *queue;
+    const char *type;
+    const char *id;
+    int64_t since_ms; /* Unix time */
+};
+
 struct news {
     const char *worker;
     const char *host;
@@ -49,6 +57,8 @@ struct news {
     size_t queue_count;
     struct news_type *types;
     size_t type_count;
+    struct news_job *jobs; /* those that run longest */
+    size_t job_count;
     void *tree; /* what its strings belong to */
 };
 

@@ -62,6 +62,23 @@ static bool is_shown(const struct top *top, const struct fleet_row *row)
     return top->view == TOP_QUEUES || strcmp(row->queue, top->queue) == 0;
 }
 
+/* The running jobs that are shown, one after the other; false at the end. */
+static bool next_job(const struct top *top, size_t *worker, size_t *job)
+{
+    const struct fleet *fleet = top->fleet;
+    for (; *worker < fleet->worker_count; (*worker)++, *job = 0) {
+        const struct news *news = &fleet->workers[*worker].now;
+        for (; *job < news->job_count; (*job)++) {
+            const struct news_job *at = &news->jobs[*job];
+            if ((!*top->queue || strcmp(at->queue, top->queue) == 0) &&
+                (!*top->type || strcmp(at->type, top->type) == 0)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static struct fleet_rows *rows_of(const struct top *top)
 {
     return top->view == TOP_QUEUES ? &top->fleet->queues : &top->fleet->types;
@@ -73,6 +90,12 @@ size_t top_row_count(const struct top *top)
     if (top->view == TOP_WORKERS) {
         return top->fleet->worker_count;
     }
+    if (top->view == TOP_JOBS) {
+        for (size_t worker = 0, job = 0; next_job(top, &worker, &job); job++) {
+            count++;
+        }
+        return count;
+    }
     for (size_t i = 0; i < rows_of(top)->length; i++) {
         count += is_shown(top, &rows_of(top)->items[i]) ? 1 : 0;
     }
@@ -82,7 +105,8 @@ size_t top_row_count(const struct top *top)
 struct fleet_row *top_row(const struct top *top, size_t index)
 {
     const struct fleet_rows *rows = rows_of(top);
-    for (size_t i = 0; top->view != TOP_WORKERS && i < rows->length; i++) {
+    bool has_rows = top->view == TOP_QUEUES || top->view == TOP_TYPES;
+    for (size_t i = 0; has_rows && i < rows->length; i++) {
         if (is_shown(top, &rows->items[i]) && index-- == 0) {
             return &rows->items[i];
         }
@@ -201,7 +225,7 @@ static void draw_head(const struct top *top)
 static void draw_row(int y, const struct fleet_row *row, bool is_selected)
 {
     char texts[4][16];
-    int x = NAME_WIDTH + 70; /* behind all columns */
+    int x = NAME_WIDTH + 80; /* behind all columns */
     if (is_selected) {
         (void)attron(A_REVERSE);
     }
@@ -209,10 +233,10 @@ static void draw_row(int y, const struct fleet_row *row, bool is_selected)
     (void)printw(" %9.1f %8.1f %7.1f %7lld", row->done_rate, row->retry_rate, row->dead_rate,
                  (long long)row->running);
     if (*row->type) {
-        (void)printw("/%-8lld %8s", (long long)row->concurrency, "");
+        (void)printw("/%-8lld %17s", (long long)row->concurrency, "");
     } else {
-        (void)printw(" %8s %8s", short_count(texts[0], row->ready),
-                     short_count(texts[1], row->dead));
+        (void)printw(" %9lld %8s %8s", (long long)row->in_flight,
+                     short_count(texts[0], row->ready), short_count(texts[1], row->dead));
     }
     (void)printw(" %7s %7s", short_us(texts[2], row->wait_p50_us),
                  short_us(texts[3], row->wait_p95_us));
@@ -255,10 +279,42 @@ static void draw_worker(int y, const struct fleet_worker *worker, int64_t now_ms
     }
 }
 
+static void draw_job(int y, const struct news_job *job, const char *worker, bool is_selected)
+{
+    char for_how_long[16];
+    int64_t since_us = (int64_t)time(NULL) * MS_PER_S * US_PER_MS - job->since_ms * US_PER_MS;
+    if (is_selected) {
+        (void)attron(A_REVERSE);
+    }
+    (void)mvprintw(y, 0, "%7s ", short_us(for_how_long, since_us > 0 ? since_us : 0));
+    draw_name(y, 8, job->type, NAME_WIDTH);
+    draw_name(y, 9 + NAME_WIDTH, job->id, 37);
+    if (is_selected) {
+        (void)attroff(A_REVERSE);
+    }
+    if (COLS > 50 + NAME_WIDTH) {
+        draw_name(y, 47 + NAME_WIDTH, worker, COLS - 48 - NAME_WIDTH);
+    }
+}
+
+static void draw_jobs(const struct top *top, size_t first, size_t room)
+{
+    size_t i = 0;
+    for (size_t worker = 0, job = 0; next_job(top, &worker, &job); job++, i++) {
+        const struct news *news = &top->fleet->workers[worker].now;
+        if (i >= first && i - first < room) {
+            draw_job(HEAD_LINES + (int)(i - first), &news->jobs[job], news->worker,
+                     i == top->selected);
+        }
+    }
+}
+
 static void draw_table_head(const struct top *top)
 {
     (void)attron(A_UNDERLINE);
-    if (top->view == TOP_WORKERS) {
+    if (top->view == TOP_JOBS) {
+        (void)mvprintw(2, 0, "%7s %-*s %-37s %s", "RUNS", NAME_WIDTH, "TYPE", "ID", "WORKER");
+    } else if (top->view == TOP_WORKERS) {
         (void)mvprintw(2, 0, "%-*s %-9s %9s %9s", NAME_WIDTH + 12, "WORKER", "STATE", "BUSY",
                        "JOBS/S");
         if (COLS > NAME_WIDTH + 75) {
@@ -268,7 +324,7 @@ static void draw_table_head(const struct top *top)
         bool is_types = top->view == TOP_TYPES;
         (void)mvprintw(2, 0, "%-*s %9s %8s %7s %7s%s %8s %7s %7s %s", NAME_WIDTH,
                        is_types ? "TYPE" : "QUEUE", "JOBS/S", "RETRY/S", "DEAD/S", "RUNNING",
-                       is_types ? "/LIMIT   " : "    READY", is_types ? "" : "DEAD", "WAIT 50",
+                       is_types ? "/LIMIT            " : " IN FLIGHT    READY", is_types ? "" : "DEAD", "WAIT 50",
                        "95 %", "LAST MINUTE");
     }
     (void)attroff(A_UNDERLINE);
@@ -278,7 +334,9 @@ static void draw_help(void)
 {
     static const char *const lines[] = {
         "up, down, j, k   choose a row             Enter     the types of a queue",
+        "                                          Enter     and the running jobs of a type",
         "Tab              queues or workers        Esc, b    back",
+        "r                all running jobs, the oldest of each worker first",
         "p                pause or resume a queue or a type, on all workers",
         "u                have a worker be quiet, or take jobs again",
         "d                have a worker drain and end",
@@ -297,7 +355,7 @@ static void draw_foot(const struct top *top)
                                             : "Enter types  p pause/resume  Tab workers  ? help  "
                                               "q leave");
     color(FAINT, false);
-    if (*top->message) {
+    if (*top->message && !top->shows_help) {
         (void)mvprintw(LINES - 2, 0, "%.*s", COLS - 1, top->message);
     }
 }
@@ -307,7 +365,11 @@ static void draw_rows(const struct top *top)
     size_t count = top_row_count(top);
     size_t room = LINES > HEAD_LINES + FOOT_LINES ? (size_t)(LINES - HEAD_LINES - FOOT_LINES) : 1;
     size_t first = top->selected >= room ? top->selected - room + 1 : 0;
-    for (size_t i = first; i < count && i - first < room; i++) {
+    if (top->view == TOP_JOBS) {
+        draw_jobs(top, first, room);
+        count = count ? count : 1; /* an empty list is no surprise */
+    }
+    for (size_t i = first; top->view != TOP_JOBS && i < count && i - first < room; i++) {
         int y = HEAD_LINES + (int)(i - first);
         if (top->view == TOP_WORKERS) {
             draw_worker(y, &top->fleet->workers[i], top->now_ms, i == top->selected);
@@ -350,7 +412,7 @@ enum top_key top_screen_key(void)
         { '\n', TOP_ENTER },        { '\r', TOP_ENTER },
         { KEY_ENTER, TOP_ENTER },   { ESCAPE, TOP_BACK },
         { 'b', TOP_BACK },          { KEY_BACKSPACE, TOP_BACK },
-        { '\t', TOP_SWITCH },       { 'w', TOP_SWITCH },
+        { '\t', TOP_SWITCH },       { 'w', TOP_SWITCH }, { 'r', TOP_RUNNING },
         { 'p', TOP_PAUSE },         { 'u', TOP_QUIET },
         { 'd', TOP_DRAIN },         { '?', TOP_HELP },
         { 'h', TOP_HELP },          { 'q', TOP_QUIT },

@@ -8,14 +8,15 @@
 
 #include "fleet.h"
 
-enum top_view { TOP_QUEUES, TOP_TYPES, TOP_WORKERS };
+enum top_view { TOP_QUEUES, TOP_TYPES, TOP_WORKERS, TOP_JOBS };
 
 /** What is shown. */
 struct top {
     struct fleet *fleet;
     const char *title;
     enum top_view view;
-    char queue[256];   /* whose types are shown */
+    char queue[256];  /* whose types or jobs are shown; "" of jobs: all */
+    char type[256];   /* whose jobs are shown; "": all */
     size_t selected;   /* row */
     char message[256]; /* of the last action; "" none */
     bool shows_help;
@@ -31,6 +32,7 @@ enum top_key {
     TOP_ENTER,
     TOP_BACK,
     TOP_SWITCH,
+    TOP_RUNNING,
     TOP_PAUSE,
     TOP_QUIET,
     TOP_DRAIN,

@@ -10,6 +10,8 @@
 #include "engine/pauses.h"
 #include "front/view.h"
 
+enum { JOBS_MOST = 64 };
+
 static void add_string(struct wr_text *out, const char *name, const char *value)
 {
     wr_text_add_format(out, "\"%s\":\"", name);
@@ -152,6 +154,34 @@ static void write_types(struct wr_news *news, const struct wr_view *view,
     wr_text_add(out, "]", 1);
 }
 
+static int compare_jobs(const void *a, const void *b)
+{
+    int64_t first = ((const struct wr_view_job *)a)->since_ms;
+    int64_t second = ((const struct wr_view_job *)b)->since_ms;
+    return first < second ? -1 : first > second ? 1 : 0;
+}
+
+/* Those that run longest. */
+static void write_jobs(struct wr_view *view, struct wr_text *out)
+{
+    size_t most = view->job_count < JOBS_MOST ? view->job_count : JOBS_MOST;
+    if (view->job_count) {
+        qsort(view->jobs, view->job_count, sizeof *view->jobs, compare_jobs);
+    }
+    wr_text_add_string(out, ",\"jobs\":[");
+    for (size_t i = 0; i < most; i++) {
+        const struct wr_view_job *job = &view->jobs[i];
+        wr_text_add_string(out, i ? ",{" : "{");
+        add_string(out, "queue", job->queue);
+        wr_text_add(out, ",", 1);
+        add_string(out, "type", job->type);
+        wr_text_add(out, ",", 1);
+        add_string(out, "id", job->id);
+        wr_text_add_format(out, ",\"since_ms\":%" PRId64 "}", job->since_ms);
+    }
+    wr_text_add(out, "]", 1);
+}
+
 static void remember(struct wr_news *news, const struct wr_view *view)
 {
     struct wr_histogram_sum *grown =
@@ -174,6 +204,7 @@ void wr_news_write(struct wr_news *news, warren *w, const char *id, const struct
     write_head(news, w, id, &view, out);
     write_queues(&view, pauses, out);
     write_types(news, &view, pauses, out);
+    write_jobs(&view, out);
     wr_text_add(out, "}", 1);
     remember(news, &view);
     wr_view_done(&view);

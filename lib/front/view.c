@@ -121,11 +121,18 @@ static void note_seat(void *user, const struct wr_desk_view *desk)
         view->stuck++;
         view->stuck_type = lane->settings->type;
     }
+    int64_t since_ms = (seats->wall_ahead_us + since_us) / WR_US_PER_MS;
+    if (view->job_count < view->jobs_most) {
+        struct wr_view_job *job = &view->jobs[view->job_count++];
+        *job = (struct wr_view_job){ .queue = lane->queue->name,
+                                     .type = lane->settings->type,
+                                     .since_ms = since_ms };
+        memcpy(job->id, desk->id, sizeof job->id);
+    }
     struct wr_view_type *row = row_of(view, lane);
     if (!row) {
         return;
     }
-    int64_t since_ms = (seats->wall_ahead_us + since_us) / WR_US_PER_MS;
     row->running++;
     row->oldest_ms = !row->oldest_ms || since_ms < row->oldest_ms ? since_ms : row->oldest_ms;
 }
@@ -180,6 +187,8 @@ static void fill_parts(const warren *w, struct wr_view *view)
         fill_queues(w, view);
         fill_types(w, view);
     }
+    view->jobs = calloc((size_t)w->roster.threads + 1, sizeof *view->jobs);
+    view->jobs_most = view->jobs ? (size_t)w->roster.threads : 0;
     wr_pool_jobs(w->pool, note_seat, &seats);
     view->threads = (uint64_t)w->roster.threads;
     fill_publisher(w, view);

@@ -53,6 +53,14 @@ struct wr_view_type {
     struct wr_view_exemplar exemplar; /* of `run` */
 };
 
+/** A job that runs. */
+struct wr_view_job {
+    const char *queue;
+    const char *type;
+    char id[64];      /* cut, if it is longer */
+    int64_t since_ms; /* Unix time */
+};
+
 struct wr_view {
     bool has_started; /* every queue was consumed once */
     int64_t now_us;   /* monotonic */
@@ -68,12 +76,16 @@ struct wr_view {
     size_t queue_count;
     struct wr_view_type *types; /* owned */
     size_t type_count;
+    struct wr_view_job *jobs; /* owned; those that run, one a thread */
+    size_t job_count;
+    size_t jobs_most;
 };
 
 static inline void wr_view_done(struct wr_view *view)
 {
     free(view->queues);
     free(view->types);
+    free(view->jobs);
 }
 
 #endif

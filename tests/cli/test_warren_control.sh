@@ -129,6 +129,10 @@ expect_screen "things" "top shows the queue"
 expect_screen "1 worker " "and how many workers there are"
 type_keys Enter
 expect_screen "0/9" "Enter shows its types with their limits"
+type_keys Enter
+expect_screen "RUNS" "Enter again the running jobs of a type"
+type_keys Escape
+expect_screen "0/9" "Escape goes back by one"
 type_keys Escape
 type_keys p
 expect_screen "because:" "p asks for a reason"

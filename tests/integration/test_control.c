@@ -227,6 +227,9 @@ static void a_worker_whose_handlers_are_stuck_answers(void)
     CU_ASSERT(crew_wait_runs(2, MOST_MS));
     CU_ASSERT(wait_for_news(&stage, "\"type\":\"letter\",\"running\":2,\"concurrency\":2"));
     CU_ASSERT_PTR_NOT_NULL(strstr(answers.text, "\"busy\":2"));
+    const char *jobs = strstr(answers.text, "\"jobs\":[{\"queue\":\"post\",\"type\":\"letter\",\"id\":\"");
+    CU_ASSERT_PTR_NOT_NULL(jobs); /* and says which jobs those are */
+    CU_ASSERT(jobs && (strstr(jobs, crew_run(0).id) || strstr(jobs, crew_run(1).id)));
     atomic_store(&gate, true);
     close_stage(&stage);
 }

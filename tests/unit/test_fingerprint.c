@@ -77,7 +77,7 @@ static void any_bytes_have_a_shape_that_fits(void)
     static const char bytes[] = "\"'`/.:@-0x19afgz_ ~\n\xC3\xB6<%+,";
     unsigned seed = 7;
     for (int round = 0; round < 20000; round++) {
-        char text[64];
+        char text[64] = "";
         size_t size = (seed = seed * 1103515245 + 12345) >> 16 & 63;
         for (size_t i = 0; i < size; i++) {
             seed = seed * 1103515245 + 12345;
