@@ -227,10 +227,9 @@ bool args_number(const struct args *args, const char *option, long least, long m
     return true;
 }
 
-const char *args_config(const struct args *args)
+const char *args_find_config(const char *given)
 {
     static const char *const places[] = { "config/warren.cfg", "warren.cfg" };
-    const char *given = args_value(args, "config");
     const char *environment = getenv("WARREN_CONFIG");
     if (given) {
         return given;
@@ -244,4 +243,9 @@ const char *args_config(const struct args *args)
         }
     }
     return NULL;
+}
+
+const char *args_config(const struct args *args)
+{
+    return args_find_config(args_value(args, "config"));
 }

@@ -39,6 +39,9 @@ bool args_number(const struct args *args, const char *option, long least, long m
  * where one is, else NULL (the defaults). */
 const char *args_config(const struct args *args);
 
+/** The same where --config was given as `given`; NULL: it wasn't. */
+const char *args_find_config(const char *given);
+
 /** Parses argv[0 …] (what follows the command's words). Gives 0, or an exit code after a message
  * was printed; `*out_wants_help` when --help was among them. args_free afterwards. */
 int args_parse(struct args *out, const struct command *command, int argc, char **argv,

@@ -22,13 +22,40 @@ static const char *name_config(const struct args *args)
     return path ? path : "the defaults";
 }
 
-static int report_problems(const warren_config *config, const char *name)
+static const struct column problem_columns[] = {
+    { NULL, "problem", CELL_TEXT },
+    { NULL, "note", CELL_BOOL },
+};
+
+enum { PROBLEM_COLUMNS = sizeof problem_columns / sizeof problem_columns[0] };
+
+/* For people a line each, as compilers do it: editors jump to them. */
+static int list_problems(const warren_config *config, enum output_format format)
 {
+    struct output output;
     size_t count = warren_config_problem_count(config);
-    size_t errors = warren_config_errors(config);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; format == OUTPUT_TABLE && i < count; i++) {
         escape_text(stdout, warren_config_problem(config, i), true);
         putchar('\n');
+    }
+    if (format == OUTPUT_TABLE) {
+        return EXIT_DONE;
+    }
+    output_begin(&output, format, problem_columns, PROBLEM_COLUMNS);
+    for (size_t i = 0; i < count; i++) {
+        output_row(&output, (struct cell[PROBLEM_COLUMNS]){
+                                { .text = warren_config_problem(config, i) },
+                                { .number = warren_config_problem_is_note(config, i) } });
+    }
+    return output_end(&output);
+}
+
+static int report_problems(const warren_config *config, const char *name, enum output_format format)
+{
+    size_t errors = warren_config_errors(config);
+    int code = list_problems(config, format);
+    if (code) {
+        return code;
     }
     if (errors) {
         say("%s: %zu error%s; a worker would not start", name, errors, errors == 1 ? "" : "s");
@@ -43,10 +70,14 @@ int cmd_config_check(const struct args *args)
 {
     warren_config *config = NULL;
     warren_error err;
+    enum output_format format;
+    if (!output_format_of(args, &format)) {
+        return EXIT_USAGE;
+    }
     if (warren_config_open(&config, args_config(args), &err)) {
         return say_failure(&err);
     }
-    int code = report_problems(config, name_config(args));
+    int code = report_problems(config, name_config(args), format);
     warren_config_close(config);
     return code;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The command table: every command of `warren` with its arguments, options, one sentence and
- * examples. Parser, help, synopsis and completion all read it, so that they can't disagree.
+ * examples. Parser, help, synopsis, completion and the manual pages all read it, so that they can't
+ * disagree.
  */
 #ifndef COMMAND_H
 #define COMMAND_H
@@ -24,7 +25,7 @@ enum {
 struct option_row {
     const char *name;     /* "config", given as --config */
     char letter;          /* its short form; 0: none */
-    const char *argument; /* what it takes, "FILE"; NULL: it takes nothing */
+    const char *argument; /* what it takes, "FILE" or "text|json"; NULL: it takes nothing */
     const char *sentence;
 };
 
@@ -47,6 +48,21 @@ struct command {
 /** All commands, in the order of the help. */
 extern const struct command commands[];
 extern const size_t command_count;
+
+/** What the verbs of a noun are for; nouns that are commands of their own have no row. The last row
+ * has no name. */
+struct noun_row {
+    const char *noun;
+    const char *sentence;
+};
+extern const struct noun_row nouns[];
+
+/** The exit codes, as text for people; the last row has none. */
+struct exit_row {
+    const char *code;
+    const char *sentence;
+};
+extern const struct exit_row exit_rows[];
 
 /** Walks through all options of a command; NULL at the end. `*cursor` starts at 0. */
 const struct option_row *command_option(const struct command *command, size_t *cursor);
@@ -90,7 +106,11 @@ int cmd_generate_alerts(const struct args *args);
 int cmd_generate_dashboard(const struct args *args);
 int cmd_doctor(const struct args *args);
 int cmd_bench(const struct args *args);
-int cmd_completion(const struct args *args);
+int cmd_generate_man(const struct args *args);
+int cmd_completion_bash(const struct args *args);
+int cmd_completion_zsh(const struct args *args);
+int cmd_completion_fish(const struct args *args);
+int cmd_completion_words(const struct args *args);
 int cmd_help(const struct args *args);
 
 #endif

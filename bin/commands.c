@@ -17,7 +17,7 @@ static const struct option_row common[] = {
 static const struct option_row only_help[] = { { "help", 'h', NULL, "show this help" }, END };
 
 static const struct option_row output[] = {
-    { "output", 'o', "FORMAT", "table, json or jsonl (one object a line); default: table" }, END
+    { "output", 'o', "table|json|jsonl", "jsonl: one object a line; default: table" }, END
 };
 
 static const struct option_row with_care[] = {
@@ -78,10 +78,9 @@ static const struct option_row edit_options[] = {
 
 static const struct option_row run_options[] = {
     { "plugin", 'p', "FILE", "load handlers from this shared object; may be repeated" },
-    { "probe", 0, "WHAT",
-      "ask a running worker instead: live, ready or startup; exit 1 if it isn't" },
-    { "log-level", 0, "LEVEL", "error, warn, info or debug, instead of the configuration's" },
-    { "log-format", 0, "FORMAT", "text or json; default: text on a terminal, else json" },
+    { "probe", 0, "live|ready|startup", "ask a running worker instead; exit 1 if it isn't" },
+    { "log-level", 0, "error|warn|info|debug", "instead of the configuration's" },
+    { "log-format", 0, "text|json", "default: text on a terminal, else json" },
     END
 };
 
@@ -104,7 +103,7 @@ static const struct option_row publish_options[] = {
     { "at", 0, "TIME", "run not before this time: 2030-01-31T08:00:00Z, or @SECONDS since 1970" },
     { "expires", 0, "DURATION", "dead with reason expired if not started within this time" },
     { "id", 0, "ID", "the job's id; default: a fresh one" },
-    { "content-type", 0, "TYPE", "default: application/json if the body begins with { or [" },
+    { "content-type", 0, "MEDIA-TYPE", "default: application/json if the body begins with { or [" },
     { "correlation-id", 0, "ID", "for whoever matches answers to questions" },
     { "header", 'H', "NAME=VALUE", "a header of the message; may be repeated" },
     { "max-attempts", 0, "N", "runs in all, instead of what its type's policy says" },
@@ -124,7 +123,7 @@ static const struct option_row bench_options[] = {
     { "seconds", 0, "N", "at most so long a measure; default: 3" },
     { "threads", 0, "N", "of the worker that drains; default: one a core" },
     { "body", 0, "SIZE", "of each job, 1B to 16MiB; default: 256" },
-    { "type", 0, "TYPE", "quorum or classic; default: quorum, with a look at classic" },
+    { "type", 0, "quorum|classic", "of the queues; default: quorum, with a look at classic" },
     { "remove", 0, "NAMESPACE", "only remove what a bench that was killed has left" },
     END
 };
@@ -158,7 +157,7 @@ static const struct option_row set_options[] = {
     { "type", 0, "TYPE", "whose --concurrency" },
     { "concurrency", 0, "N", "how many jobs of the type may run at once" },
     { "prefetch", 0, "N", "jobs of the queue to take ahead, or auto" },
-    { "log-level", 0, "LEVEL", "error, warn, info or debug" },
+    { "log-level", 0, "error|warn|info|debug", "how much it logs" },
     END
 };
 
@@ -193,8 +192,10 @@ const struct command commands[] = {
       "warren run\nwarren run --config config/warren.cfg --plugin ./hello.so\n"
       "warren run --probe ready",
       cmd_run },
-    { "config", "check", "", 0, 0, "Check the configuration and all queue files.", OPTIONS(common),
-      NULL, "warren config check --config config/warren.cfg", cmd_config_check },
+    { "config", "check", "", 0, 0, "Check the configuration and all queue files.",
+      OPTIONS(output, common), NULL,
+      "warren config check --config config/warren.cfg\nwarren config check -o json",
+      cmd_config_check },
     { "config", "show", "", 0, 0, "Show the configuration as it takes effect, without secrets.",
       OPTIONS(output, common), NULL, "warren config show\nwarren config show -o json",
       cmd_config_show },
@@ -372,8 +373,33 @@ const struct command commands[] = {
       "is\n"
       "deploy/grafana/warren.json, which finds them by itself.",
       "warren generate dashboard -o warren.json", cmd_generate_dashboard },
-    { "completion", NULL, "bash", 1, 1, "Write a completion script for the shell.",
-      OPTIONS(only_help), NULL, "source <(warren completion bash)", cmd_completion },
+    { "generate", "man", "[FOLDER]", 0, 1, "Write the manual pages, as sources for scdoc.",
+      OPTIONS(only_help),
+      "FOLDER is man unless it is given; it is made if it isn't there. The build does this, and\n"
+      "installs what scdoc makes of them.",
+      "warren generate man\nwarren generate man build/man", cmd_generate_man },
+    { "completion", "bash", "", 0, 0, "Write what makes bash complete Warren's words.",
+      OPTIONS(only_help),
+      "It is installed with Warren, and works at once where bash-completion does.",
+      "source <(warren completion bash)\nwarren completion bash >~/.local/share/bash-completion/"
+      "completions/warren",
+      cmd_completion_bash },
+    { "completion", "zsh", "", 0, 0, "Write what makes zsh complete Warren's words.",
+      OPTIONS(only_help),
+      "It is installed with Warren. As a file it is called _warren, in a folder of $fpath.",
+      "source <(warren completion zsh)", cmd_completion_zsh },
+    { "completion", "fish", "", 0, 0, "Write what makes fish complete Warren's words.",
+      OPTIONS(only_help), "It is installed with Warren.",
+      "warren completion fish | source\n"
+      "warren completion fish >~/.config/fish/completions/warren.fish",
+      cmd_completion_fish },
+    { "completion", "words", "-- WORD...", 1, 4096,
+      "List what may stand where the last word stands: what the shells ask.", OPTIONS(only_help),
+      "A line a word, with a tab and a sentence behind those that have one; `:files` says that a\n"
+      "file's name is wanted. Names of queues and types are those of the configuration; no broker\n"
+      "is asked.",
+      "warren completion words -- dead re\nwarren completion words -- publish email.",
+      cmd_completion_words },
     { "help", NULL, "[TOPIC]...", 0, 2, "Show help: for a command, `exit` or `config`.",
       OPTIONS(only_help), NULL, "warren help\nwarren help dead replay\nwarren help exit",
       cmd_help },
@@ -394,3 +420,29 @@ const struct option_row *command_option(const struct command *command, size_t *c
     }
     return NULL;
 }
+
+const struct noun_row nouns[] = {
+    { "config", "Check, show, compare and explain the configuration." },
+    { "topology", "Declare what has to stand in the broker, and compare and change it." },
+    { "queue", "Look at queues, purge, pause and resume them." },
+    { "worker", "Look at running workers, and tell them what to do." },
+    { "dead", "Look at dead letters; replay, move, edit, keep or drop them." },
+    { "generate", "Write files for other programs: alerts, a dashboard, manual pages." },
+    { "completion", "Complete Warren's words in a shell." },
+    { NULL, NULL },
+};
+
+const struct exit_row exit_rows[] = {
+    { "0", "done" },
+    { "1", "failed; the message says why" },
+    { "2", "the command line is wrong" },
+    { "3", "partly done: interrupted or failed on the way; the message says how to go on" },
+    { "4", "not found: the queue, dead letter or option named" },
+    { "5", "refused: not confirmed, or not allowed in this state" },
+    { "6",
+      "no broker answers, or it went away, or refuses password, vhost, rights or certificate" },
+    { "7", "the configuration is invalid, or unlike what stands at the broker" },
+    { "8", "timeout" },
+    { "128+n", "ended by signal n" },
+    { NULL, NULL },
+};

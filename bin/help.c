@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// DESIGN: everything that tells what commands there are is printed from the command table: the
-// overview, a command's help, its synopsis and the shell's completion.
+// DESIGN: everything that tells what commands there are is printed from the command table: here the
+// overview, a command's help and its synopsis; completion and manual pages have files of their own.
 #include "help.h"
 
 #include <stdio.h>
@@ -9,20 +9,9 @@
 #include "args.h"
 #include "say.h"
 
-static const char exit_help[] =
-    "Exit codes:\n"
-    "    0  done\n"
-    "    1  failed; the message says why\n"
-    "    2  the command line is wrong\n"
-    "    3  partly done: interrupted or failed on the way; the message says how to go on\n"
-    "    4  not found: the queue, dead letter or option named\n"
-    "    5  refused: not confirmed, or not allowed in this state\n"
-    "    6  no broker answers, or it went away, or refuses password, vhost, rights or certificate\n"
-    "    7  the configuration is invalid, or unlike what stands at the broker\n"
-    "    8  timeout\n"
-    "128+n  ended by signal n\n";
+enum { LEFT_WIDTH = 27 }; /* of an option; a longer one has a line of its own */
 
-static const char config_help[] =
+const char help_config[] =
     "The configuration is the first of these that there is:\n"
     "    --config FILE\n"
     "    $WARREN_CONFIG\n"
@@ -39,7 +28,19 @@ static void print_option(const struct option_row *row)
     }
     (void)snprintf(left, sizeof left, "%3s --%s%s%s", letter, row->name, row->argument ? " " : "",
                    row->argument ? row->argument : "");
-    printf("  %-27s  %s\n", left, row->sentence);
+    if (strlen(left) > LEFT_WIDTH) {
+        printf("  %s\n", left);
+        left[0] = '\0';
+    }
+    printf("  %-*s  %s\n", LEFT_WIDTH, left, row->sentence);
+}
+
+static void print_exit_codes(void)
+{
+    printf("Exit codes:\n");
+    for (const struct exit_row *row = exit_rows; row->code; row++) {
+        printf("%5s  %s\n", row->code, row->sentence);
+    }
 }
 
 void help_synopsis(const struct command *command, FILE *file)
@@ -125,6 +126,17 @@ bool help_has_noun(const char *noun)
     return false;
 }
 
+const char *help_noun_sentence(const char *noun)
+{
+    for (const struct noun_row *row = nouns; row->noun; row++) {
+        if (strcmp(row->noun, noun) == 0) {
+            return row->sentence;
+        }
+    }
+    const struct command *command = help_find(noun, NULL);
+    return command ? command->sentence : NULL;
+}
+
 static const char *noun_at(void *user, size_t index)
 {
     (void)user;
@@ -170,7 +182,7 @@ int cmd_help(const struct args *args)
         return EXIT_DONE;
     }
     if (strcmp(noun, "exit") == 0) {
-        fputs(exit_help, stdout);
+        print_exit_codes();
         return EXIT_DONE;
     }
     const struct command *command = help_find(noun, verb);
@@ -183,73 +195,7 @@ int cmd_help(const struct args *args)
     }
     help_overview(noun, stdout);
     if (strcmp(noun, "config") == 0) {
-        printf("\n%s", config_help);
+        printf("\n%s", help_config);
     }
-    return EXIT_DONE;
-}
-
-/* --- completion --- */
-
-static void print_words(const struct command *command)
-{
-    size_t cursor = 0;
-    const struct option_row *row;
-    while ((row = command_option(command, &cursor))) {
-        printf(" --%s", row->name);
-    }
-}
-
-static void print_verbs(void)
-{
-    const char *last = "";
-    for (size_t i = 0; i < command_count; i++) {
-        if (!commands[i].verb || strcmp(commands[i].noun, last) == 0) {
-            continue;
-        }
-        last = commands[i].noun;
-        printf("        %s) words='", last);
-        for (size_t j = i; j < command_count && strcmp(commands[j].noun, last) == 0; j++) {
-            printf("%s ", commands[j].verb);
-        }
-        printf("' ;;\n");
-    }
-}
-
-static void print_nouns(void)
-{
-    const char *last = "";
-    for (size_t i = 0; i < command_count; i++) {
-        if (strcmp(commands[i].noun, last) != 0) {
-            printf("%s ", commands[i].noun);
-        }
-        last = commands[i].noun;
-    }
-}
-
-int cmd_completion(const struct args *args)
-{
-    if (strcmp(args_operand(args, 0), "bash") != 0) {
-        return say_usage("completion: got \"%s\", want bash", args_operand(args, 0));
-    }
-    printf("# bash completion of warren\n_warren()\n{\n"
-           "    local current=${COMP_WORDS[COMP_CWORD]} words=''\n"
-           "    if ((COMP_CWORD == 1)); then\n        words='");
-    print_nouns();
-    printf("'\n    elif ((COMP_CWORD == 2)) && [[ $current != -* ]]; then\n"
-           "        case ${COMP_WORDS[1]} in\n");
-    print_verbs();
-    printf("        completion) words=bash ;;\n        esac\n    fi\n"
-           "    if [[ $current == -* ]]; then\n"
-           "        case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n");
-    for (size_t i = 0; i < command_count; i++) {
-        printf("        '%s %s'*) words='", commands[i].noun,
-               commands[i].verb ? commands[i].verb : "");
-        print_words(&commands[i]);
-        printf("' ;;\n");
-    }
-    printf("        esac\n    fi\n"
-           "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
-           "    ((${#COMPREPLY[@]})) || compopt -o default\n}\n"
-           "complete -F _warren warren\n");
     return EXIT_DONE;
 }

@@ -20,6 +20,12 @@ int help_unknown(const char *noun, const char *verb);
 /** Prints "warren NOUN VERB [OPTIONS] ARGUMENTS". */
 void help_synopsis(const struct command *command, FILE *file);
 
+/** What the verbs of a noun are for, or what the noun does that is a command; NULL: no such noun. */
+const char *help_noun_sentence(const char *noun);
+
+/** Where the configuration is looked for, as lines. */
+extern const char help_config[];
+
 /** Prints a command's help. */
 void help_command(const struct command *command);
 

@@ -32,6 +32,10 @@ assert_contains "$out" "did you mean 'heartbeat'" "and the nearest key"
 assert_contains "$out" "other/warren.cfg:2:" "all of them at once"
 assert_contains "$err" "a worker would not start" "and what follows from them"
 assert_lacks "$out$err" "s3cret" "without the secret"
+run "$WARREN" config check --config other/warren.cfg -o jsonl
+assert_status 7 "also for programs"
+assert_contains "$out" '{"problem":"other/warren.cfg:2: ' "as an object each"
+assert_contains "$out" '"note":false}' "that tells errors from notes"
 
 cat >other/warren.cfg <<'CFG'
 broker: { url = "amqp://alice:s3cret@localhost/"; };

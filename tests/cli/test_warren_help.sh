@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# The command's words: help for everything, answers to slips, exit codes, completion. No broker.
+# The command's words: help for everything, answers to slips, exit codes. No broker.
 # shellcheck source=tests/support/lib.sh disable=SC2016,SC2317 # words in quotes, functions for wait_for
 . "$1/tests/support/lib.sh"
 
@@ -18,7 +18,7 @@ assert_contains "$out" "warren 0." "--version tells the version"
 
 # Every command of the overview has a help of its own, with a usage line and an example.
 while read -r noun verb _; do
-    case "$noun" in completion | help | publish | run) verb='' ;; esac
+    case "$noun" in help | publish | run) verb='' ;; esac
     # shellcheck disable=SC2086
     run "$WARREN" $noun $verb --help
     [[ $status == 0 && $out == *"Usage: warren $noun"* && $out == *"Examples:"* ]] ||
@@ -27,7 +27,7 @@ while read -r noun verb _; do
     ((examples >= 1)) || fail "an example of $noun $verb" "$out" "warren $noun $verb …"
     ((++commands))
 done < <(sed -n '/^Commands:/,/^$/p' <<<"$listing" | sed -n 's/^  \([a-z]\)/\1/p')
-assert_eq "$commands" "$(grep -cE '^    \{ "[a-z]+", ("|NULL)' "$root/bin/commands.c")" \
+assert_eq "$commands" "$(grep -cE '^    \{ "[a-z]+", ("[a-z]+"|NULL), ' "$root/bin/commands.c")" \
     "each command of the table shows its help"
 
 run "$WARREN" help exit
@@ -59,20 +59,5 @@ run "$WARREN" dead show emails
 assert_contains "$err" "dead show QUEUE ID" "too few arguments show the synopsis"
 run "$WARREN" queue list more
 assert_contains "$err" 'unexpected argument "more"' "too many arguments are named"
-
-# The completion is a script that bash takes, and it completes.
-"$WARREN" completion bash >"$work/completion"
-complete_words()
-{
-    bash -c '. "$1"; shift; compopt() { :; }
-        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _warren; printf "%s " "${COMPREPLY[@]}"' \
-        _ "$work/completion" "$@"
-}
-assert_eq "$(complete_words warren de)" "dead " "a noun is completed"
-assert_eq "$(complete_words warren dead re)" "replay " "a verb is completed"
-assert_eq "$(complete_words warren dead replay emails --dr)" "--dry-run " "an option is completed"
-assert_eq "$(complete_words warren publish --del)" "--delay " "also of a command without verbs"
-run "$WARREN" completion fish
-assert_status 2 "another shell is refused"
 
 finish

@@ -6,4 +6,5 @@
 PACKAGES=(gcc g++ libc6-dev cmake ninja-build pkg-config librabbitmq-dev libjson-c-dev
     libconfig-dev libssl-dev libcurl4-openssl-dev libmicrohttpd-dev libncurses-dev zlib1g-dev
     libcunit1-dev universal-ctags openssl curl python3 python3-yaml python3-prometheus-client
-    ca-certificates procps tmux rabbitmq-server amqp-tools)
+    ca-certificates procps tmux zsh fish scdoc mandoc rabbitmq-server
+    amqp-tools)
