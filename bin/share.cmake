@@ -1,0 +1,25 @@
+# Writes what the built command knows about itself to FOLDER: completion/* for three shells, and
+# man/*.1 and man/*.5 by scdoc. cmake -DWARREN=… -DSCDOC=… (or empty) -DFOLDER=… -P share.cmake
+cmake_minimum_required(VERSION 3.25)
+
+function(write_completion shell name)
+  execute_process(COMMAND ${WARREN} completion ${shell} OUTPUT_FILE ${FOLDER}/completion/${name}
+                  COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+file(REMOVE_RECURSE ${FOLDER}/man ${FOLDER}/completion ${FOLDER}/sources)
+file(MAKE_DIRECTORY ${FOLDER}/man ${FOLDER}/completion)
+write_completion(bash warren)
+write_completion(zsh _warren)
+write_completion(fish warren.fish)
+if(SCDOC)
+  execute_process(COMMAND ${WARREN} generate man ${FOLDER}/sources OUTPUT_QUIET
+                  COMMAND_ERROR_IS_FATAL ANY)
+  file(GLOB sources ${FOLDER}/sources/*.scd)
+  foreach(source ${sources})
+    get_filename_component(page ${source} NAME_WLE)
+    execute_process(COMMAND ${SCDOC} INPUT_FILE ${source} OUTPUT_FILE ${FOLDER}/man/${page}
+                    COMMAND_ERROR_IS_FATAL ANY)
+  endforeach()
+endif()
+file(TOUCH ${FOLDER}/done)
