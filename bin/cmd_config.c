@@ -13,6 +13,7 @@
 #include "args.h"
 #include "command.h"
 #include "escape.h"
+#include "explained.h"
 #include "output.h"
 #include "say.h"
 
@@ -178,16 +179,45 @@ int cmd_config_diff(const struct args *args)
 
 /* --- explain --- */
 
+static const struct column option_columns[] = {
+    { NULL, "option", CELL_TEXT },
+    { NULL, "sentence", CELL_TEXT },
+    { NULL, "takes", CELL_TEXT },
+    { NULL, "change", CELL_TEXT },
+};
+
+enum { OPTION_COLUMNS = sizeof option_columns / sizeof option_columns[0] };
+
+static void show_option(void *user, const struct explained *explained)
+{
+    output_row(user, (struct cell[OPTION_COLUMNS]){ { .text = explained->option },
+                                                    { .text = explained->sentence },
+                                                    { .text = explained->takes },
+                                                    { .text = explained->change } });
+}
+
 int cmd_config_explain(const struct args *args)
 {
     char *text = NULL;
     warren_error err;
+    enum output_format format;
+    struct output output;
+    int code = EXIT_DONE;
+    if (!output_format_of(args, &format)) {
+        return EXIT_USAGE;
+    }
     if (warren_config_explain(args_operand(args, 0), &text, &err)) {
         return say_failure(&err);
     }
-    fputs(text, stdout);
+    if (format == OUTPUT_TABLE) {
+        fputs(text, stdout);
+    } else {
+        output_begin(&output, format, option_columns, OPTION_COLUMNS);
+        explained_each(text, show_option, &output);
+        code = output_end(&output);
+    }
     free(text);
-    return EXIT_DONE;
+    return code;
 }
 
 /* --- init --- */

@@ -13,6 +13,7 @@
 
 #include "args.h"
 #include "command.h"
+#include "explained.h"
 #include "help.h"
 #include "warren/config.h"
 
@@ -151,18 +152,16 @@ static void offer_names(const struct line *line,
     (void)json_object_put(root);
 }
 
-/* Paths stand at the beginning of a line of the explanation, their sentences below. */
-static void offer_settings(const struct line *line)
+static void offer_setting(void *user, const struct explained *explained)
+{
+    offer(user, explained->option, explained->sentence);
+}
+
+static void offer_settings(struct line *line)
 {
     char *text = NULL;
-    char *rest = NULL;
-    if (warren_config_explain(NULL, &text, NULL)) {
-        return;
-    }
-    for (char *row = strtok_r(text, "\n", &rest); row; row = strtok_r(NULL, "\n", &rest)) {
-        if (*row != ' ') {
-            offer(line, row, NULL);
-        }
+    if (!warren_config_explain(NULL, &text, NULL)) {
+        explained_each(text, offer_setting, line);
     }
     free(text);
 }
@@ -185,7 +184,7 @@ static bool is_one_of(const char *name, const char *first, const char *second)
 }
 
 /* `name`: what the table calls it. */
-static void offer_values(const struct line *line, const char *name)
+static void offer_values(struct line *line, const char *name)
 {
     bool is_dead = strcmp(line->noun, "dead") == 0;
     if (*name >= 'a' && *name <= 'z') {

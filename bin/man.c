@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "explained.h"
 #include "help.h"
 #include "warren/config.h"
 #include "warren/warren.h"
@@ -183,27 +184,40 @@ static size_t group_size(const char *path)
     return path[strcspn(path, ".")] ? strcspn(path, ".") : 0;
 }
 
-/* The explanation: a path, its sentences in indented lines, an empty line. */
+struct settings_page {
+    FILE *out;
+    char group[64]; /* the last one */
+};
+
+static void put_paragraph(FILE *out, const char *text)
+{
+    fputc('\t', out);
+    put_text(out, text);
+    fputs("\n\n", out);
+}
+
+static void put_setting(void *user, const struct explained *explained)
+{
+    struct settings_page *page = user;
+    char group[sizeof page->group];
+    (void)snprintf(group, sizeof group, "%.*s", (int)group_size(explained->option),
+                   explained->option);
+    if (strcmp(group, page->group) != 0) {
+        fprintf(page->out, "## %s\n\n", group);
+        memcpy(page->group, group, sizeof group);
+    }
+    put_bold(page->out, explained->option);
+    fputc('\n', page->out);
+    put_paragraph(page->out, explained->sentence);
+    put_paragraph(page->out, explained->takes);
+    put_paragraph(page->out, explained->change);
+}
+
 static void put_settings(FILE *out, char *text)
 {
-    char *rest = NULL;
-    const char *last = "";
+    struct settings_page page = { .out = out };
     fputs("## at the top\n\n", out);
-    for (char *row = strtok_r(text, "\n", &rest); row; row = strtok_r(NULL, "\n", &rest)) {
-        size_t size = group_size(row);
-        if (*row == ' ') {
-            fputc('\t', out);
-            put_text(out, row + strspn(row, " "));
-            fputs("\n\n", out);
-            continue;
-        }
-        if (size != group_size(last) || strncmp(row, last, size) != 0) {
-            fprintf(out, "## %.*s\n\n", (int)size, row);
-        }
-        put_bold(out, row);
-        fputc('\n', out);
-        last = row;
-    }
+    explained_each(text, put_setting, &page);
 }
 
 warren_status man_settings(FILE *out, warren_error *err)

@@ -64,6 +64,11 @@ assert_status 7 "a broken one can't be compared"
 
 run "$WARREN" config explain broker.heartbeat
 assert_contains "$out" 'default: "15s"' "config explain tells the default"
+run "$WARREN" config explain broker.heartbeat -o jsonl
+assert_contains "$out" '{"option":"broker.heartbeat","sentence":"After how long' "also for programs"
+run "$WARREN" config explain -o jsonl
+listed=$(wc -l <<<"$out")
+assert_eq "$listed" "$("$WARREN" config explain | grep -c '^[a-z]')" "with an object for each option"
 run "$WARREN" config explain broker.heartbeet
 assert_status 4 "an unknown option is not found"
 assert_contains "$err" "broker.heartbeat" "and the nearest one is named"
