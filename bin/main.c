@@ -9,12 +9,14 @@
 #include "command.h"
 #include "help.h"
 #include "output.h"
+#include "say.h"
 #include "warren/warren.h"
 
 static int run(const struct command *command, int argc, char **argv)
 {
     struct args args;
     bool wants_help = false;
+    say_command(command);
     int rc = args_parse(&args, command, argc, argv, &wants_help);
     if (!rc && wants_help) {
         help_command(command);

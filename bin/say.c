@@ -13,6 +13,7 @@
 #include "command.h"
 #include "escape.h"
 
+static const struct command *command_said; /* set once, before any talk */
 static bool progress_shown;
 static volatile sig_atomic_t interrupted;
 
@@ -64,13 +65,23 @@ int say_failure(const warren_error *err)
     return warren_exit_code(err->status);
 }
 
+void say_command(const struct command *command)
+{
+    command_said = command;
+}
+
 int say_usage(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     say_list(format, args);
     va_end(args);
-    fputs("Try `warren help`.\n", stderr);
+    if (command_said) {
+        fprintf(stderr, "Try `warren %s%s%s --help`.\n", command_said->noun,
+                command_said->verb ? " " : "", command_said->verb ? command_said->verb : "");
+    } else {
+        fputs("Try `warren help`.\n", stderr);
+    }
     return EXIT_USAGE;
 }
 

@@ -16,6 +16,11 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** Says why a call failed and gives the exit code for it. */
 int say_failure(const warren_error *err);
 
+struct command;
+
+/** Tells which command runs, so that say_usage can name its help. */
+void say_command(const struct command *command);
+
 /** Says what is wrong with the command line, and how to get help. Gives EXIT_USAGE. */
 int say_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -40,6 +40,7 @@ assert_contains "$out" "Usage: warren dead drop" "help NOUN VERB is that command
 run "$WARREN" queu list
 assert_status 2 "an unknown command is a usage error"
 assert_contains "$err" 'did you mean `warren queue`?' "and the nearest one is named"
+assert_contains "$err" 'Try `warren help`.' "and where all of them are"
 run "$WARREN" dead repaly emails
 assert_contains "$err" 'did you mean `warren dead replay`?' "also the verb"
 run "$WARREN" --config x.cfg queue list
@@ -47,6 +48,7 @@ assert_contains "$err" "options stand behind the command" "an option before it i
 run "$WARREN" dead list emails --resaon failed
 assert_status 2 "an unknown option is a usage error"
 assert_contains "$err" "did you mean --reason?" "and the nearest one is named"
+assert_contains "$err" 'Try `warren dead list --help`.' "and where to look"
 run "$WARREN" dead list --lim 3
 assert_status 2 "an abbreviated option is refused"
 run "$WARREN" dead list --limit
