@@ -235,8 +235,8 @@ static void draw_row(int y, const struct fleet_row *row, bool is_selected)
     if (*row->type) {
         (void)printw("/%-8lld %17s", (long long)row->concurrency, "");
     } else {
-        (void)printw(" %9lld %8s %8s", (long long)row->in_flight,
-                     short_count(texts[0], row->ready), short_count(texts[1], row->dead));
+        (void)printw(" %9lld %8s %8s", (long long)row->in_flight, short_count(texts[0], row->ready),
+                     short_count(texts[1], row->dead));
     }
     (void)printw(" %7s %7s", short_us(texts[2], row->wait_p50_us),
                  short_us(texts[3], row->wait_p95_us));
@@ -324,8 +324,8 @@ static void draw_table_head(const struct top *top)
         bool is_types = top->view == TOP_TYPES;
         (void)mvprintw(2, 0, "%-*s %9s %8s %7s %7s%s %8s %7s %7s %s", NAME_WIDTH,
                        is_types ? "TYPE" : "QUEUE", "JOBS/S", "RETRY/S", "DEAD/S", "RUNNING",
-                       is_types ? "/LIMIT            " : " IN FLIGHT    READY", is_types ? "" : "DEAD", "WAIT 50",
-                       "95 %", "LAST MINUTE");
+                       is_types ? "/LIMIT            " : " IN FLIGHT    READY",
+                       is_types ? "" : "DEAD", "WAIT 50", "95 %", "LAST MINUTE");
     }
     (void)attroff(A_UNDERLINE);
 }
@@ -412,10 +412,11 @@ enum top_key top_screen_key(void)
         { '\n', TOP_ENTER },        { '\r', TOP_ENTER },
         { KEY_ENTER, TOP_ENTER },   { ESCAPE, TOP_BACK },
         { 'b', TOP_BACK },          { KEY_BACKSPACE, TOP_BACK },
-        { '\t', TOP_SWITCH },       { 'w', TOP_SWITCH }, { 'r', TOP_RUNNING },
-        { 'p', TOP_PAUSE },         { 'u', TOP_QUIET },
-        { 'd', TOP_DRAIN },         { '?', TOP_HELP },
-        { 'h', TOP_HELP },          { 'q', TOP_QUIT },
+        { '\t', TOP_SWITCH },       { 'w', TOP_SWITCH },
+        { 'r', TOP_RUNNING },       { 'p', TOP_PAUSE },
+        { 'u', TOP_QUIET },         { 'd', TOP_DRAIN },
+        { '?', TOP_HELP },          { 'h', TOP_HELP },
+        { 'q', TOP_QUIT },
     };
     int code = getch();
     for (size_t i = 0; code != ERR && i < sizeof keys / sizeof keys[0]; i++) {

@@ -15,8 +15,8 @@ struct top {
     struct fleet *fleet;
     const char *title;
     enum top_view view;
-    char queue[256];  /* whose types or jobs are shown; "" of jobs: all */
-    char type[256];   /* whose jobs are shown; "": all */
+    char queue[256];   /* whose types or jobs are shown; "" of jobs: all */
+    char type[256];    /* whose jobs are shown; "": all */
     size_t selected;   /* row */
     char message[256]; /* of the last action; "" none */
     bool shows_help;
