@@ -64,7 +64,8 @@ static const struct alert alerts[] = {
       "{{ $labels.queue }}: {{ $value }} jobs are in hand, and none ends",
       "Workers hold jobs of the queue, and for longer than any should take none has ended." },
     { "warren-queues", "WarrenQueueNotConsumed", OF_QUEUES, NO_LIMIT, "critical", "2m",
-      "max " BY_QUEUE "(warren_queue_consumed{@}) == 0",
+      "max " BY_QUEUE "(warren_queue_consumed{@}) == 0\n"
+      "  unless max " BY_QUEUE "(warren_queue_paused{@}) == 1",
       "{{ $labels.queue }}: no worker takes jobs from it",
       "Workers are up, but none of them consumes the queue." },
     { "warren-broker", "WarrenBrokerBlocked", OF_WORKERS, NO_LIMIT, "critical", "2m",

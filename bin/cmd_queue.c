@@ -39,6 +39,7 @@ struct pauses {
         char type[256];
     } items[PAUSES_MOST];
     size_t count;
+    bool is_unknown;
 };
 
 static bool keep_pause(const warren_pause_info *info, void *user)
@@ -56,6 +57,9 @@ static const char *paused_of(const struct pauses *pauses, const char *queue, cha
 {
     size_t size = 0;
     out[0] = '\0';
+    if (pauses->is_unknown) {
+        return "?";
+    }
     for (size_t i = 0; i < pauses->count; i++) {
         const char *type = pauses->items[i].type;
         if (strcmp(pauses->items[i].queue, queue) != 0) {
@@ -108,8 +112,12 @@ static int list(const struct args *args, const char *wanted)
     if (warren_admin_open(&admin, args_config(args), &err)) {
         return say_failure(&err);
     }
+    warren_status known = warren_control_paused(admin, keep_pause, &pauses, &err);
     /* Without a control plane nothing is paused. */
-    (void)warren_control_paused(admin, keep_pause, &pauses, NULL);
+    pauses.is_unknown = known && known != WARREN_STATE && known != WARREN_UNROUTABLE;
+    if (pauses.is_unknown) {
+        say("what is paused is not known: %s", err.text);
+    }
     output_begin(&listing.output, format, columns, COLUMNS);
     warren_status rc = warren_queue_each(admin, list_queue, &listing, &err);
     warren_admin_close(admin);

@@ -4,6 +4,7 @@
 // no picture for longer than it takes.
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "args.h"
 #include "command.h"
@@ -124,28 +125,72 @@ static int once(struct session *session, enum output_format format)
     return print(&session->fleet, format);
 }
 
-/* --- actions --- */
+/* --- between two keys --- */
+
+static void move(struct top *top, int by)
+{
+    size_t count = top_row_count(top);
+    size_t most = count ? count - 1 : 0;
+    size_t back = (size_t)(by < 0 ? -by : 0);
+    size_t at = top->selected > back ? top->selected - back : 0;
+    at += (size_t)(by > 0 ? by : 0);
+    top->selected = at < most ? at : most;
+}
 
 static void note_error(struct session *session, const warren_error *err)
 {
     (void)snprintf(session->top.message, sizeof session->top.message, "%.250s", err->text);
 }
 
+static void look_around(struct session *session, int64_t now_ms)
+{
+    warren_error err;
+    if (now_ms >= session->next_depth_ms) {
+        session->next_depth_ms = now_ms + DEPTH_EVERY_MS;
+        if (warren_queue_each(session->orders, note_depth, session, &err)) {
+            note_error(session, &err);
+        }
+    }
+    fleet_sum(&session->fleet, now_ms);
+    if (now_ms >= session->next_tick_ms) {
+        session->next_tick_ms = now_ms + 1000;
+        fleet_tick(&session->fleet);
+    }
+    session->top.now_ms = now_ms;
+    move(&session->top, 0);
+}
+
+/* While a question stands: both connections have to be served. False: it is to end. */
+static bool pulse(void *user)
+{
+    struct session *session = user;
+    warren_error err;
+    if (warren_control_news(session->news, 1, hear, session, &err)) {
+        note_error(session, &err);
+    }
+    look_around(session, clock_ms(CLOCK_MONOTONIC));
+    return !say_is_interrupted() && isatty(STDIN_FILENO);
+}
+
+/* --- actions --- */
+
 static void toggle_pause(struct session *session)
 {
     struct top *top = &session->top;
-    struct fleet_row *row = top_row(top, top->selected);
+    const struct fleet_row *selected = top_row(top, top->selected);
     warren_error err;
     char why[120] = "";
-    char question[700];
-    if (!row) {
+    char question[2048];
+    if (!selected) {
         return;
     }
+    struct fleet_row copy = *selected; /* the list may move meanwhile */
+    const struct fleet_row *row = &copy;
     bool pauses = !row->is_paused;
     (void)snprintf(question, sizeof question,
-                   "%s %s%s%s on all workers, because: ", pauses ? "pause" : "resume", row->queue,
-                   *row->type ? ", type " : "", row->type);
-    if (!top_screen_ask(question, why, sizeof why)) {
+                   "%s %.255s%s%.255s on all workers, because: ", pauses ? "pause" : "resume",
+                   row->queue, *row->type ? ", type " : "", row->type);
+    if (!top_screen_ask(question, why, sizeof why, pulse, session)) {
         return;
     }
     if (warren_control_pause(session->orders, row->queue, *row->type ? row->type : NULL, pauses,
@@ -164,14 +209,13 @@ static bool ignore(const char *json, void *user)
     return true;
 }
 
-static void order_worker(struct session *session, const char *word)
+static void order_worker(struct session *session, const char *word, const char *id)
 {
     struct top *top = &session->top;
     warren_error err;
-    const warren_order order = { .order = word,
-                                 .worker = session->fleet.workers[top->selected].now.worker,
-                                 .who = who_am_i(),
-                                 .why = "warren top" };
+    const warren_order order = {
+        .order = word, .worker = id, .who = who_am_i(), .why = "warren top"
+    };
     if (warren_control_order(session->orders, &order, ANSWER_MS, ignore, NULL, &err)) {
         note_error(session, &err);
     } else {
@@ -182,15 +226,19 @@ static void order_worker(struct session *session, const char *word)
 static void toggle_quiet(struct session *session)
 {
     const struct news *news = &session->fleet.workers[session->top.selected].now;
-    order_worker(session, strcmp(news->state, "quiet") == 0 ? "resume" : "quiet");
+    order_worker(session, strcmp(news->state, "quiet") == 0 ? "resume" : "quiet", news->worker);
 }
 
 static void drain(struct session *session)
 {
     char answer[16];
-    if (top_screen_ask("drain this worker, so that it ends? yes or no: ", answer, sizeof answer) &&
+    char question[300];
+    char id[200]; /* the list may move meanwhile */
+    (void)snprintf(id, sizeof id, "%s", session->fleet.workers[session->top.selected].now.worker);
+    (void)snprintf(question, sizeof question, "drain %s, so that it ends? yes or no: ", id);
+    if (top_screen_ask(question, answer, sizeof answer, pulse, session) &&
         strcmp(answer, "yes") == 0) {
-        order_worker(session, "drain");
+        order_worker(session, "drain", id);
     }
 }
 
@@ -206,16 +254,6 @@ static void show(struct session *session, enum top_view view)
     top->view = view;
     top->selected = 0;
     top->message[0] = '\0';
-}
-
-static void move(struct top *top, int by)
-{
-    size_t count = top_row_count(top);
-    size_t most = count ? count - 1 : 0;
-    size_t back = (size_t)(by < 0 ? -by : 0);
-    size_t at = top->selected > back ? top->selected - back : 0;
-    at += (size_t)(by > 0 ? by : 0);
-    top->selected = at < most ? at : most;
 }
 
 static void act_on_worker(struct session *session, enum top_key key)
@@ -290,24 +328,6 @@ static bool act(struct session *session, enum top_key key)
         break;
     }
     return true;
-}
-
-static void look_around(struct session *session, int64_t now_ms)
-{
-    warren_error err;
-    if (now_ms >= session->next_depth_ms) {
-        session->next_depth_ms = now_ms + DEPTH_EVERY_MS;
-        if (warren_queue_each(session->orders, note_depth, session, &err)) {
-            note_error(session, &err);
-        }
-    }
-    fleet_sum(&session->fleet, now_ms);
-    if (now_ms >= session->next_tick_ms) {
-        session->next_tick_ms = now_ms + 1000;
-        fleet_tick(&session->fleet);
-    }
-    session->top.now_ms = now_ms;
-    move(&session->top, 0);
 }
 
 static warren_status watch(struct session *session, warren_error *err)

@@ -6,6 +6,7 @@
 
 #include "args.h"
 #include "command.h"
+#include "escape.h"
 #include "news.h"
 #include "output.h"
 #include "say.h"
@@ -113,13 +114,27 @@ static void show_types(const struct news *news, struct showing *showing)
     showing->code = output_end(&output);
 }
 
+/* Whoever may answer can send anything. */
+static int print_answer(const char *json)
+{
+    json_object *root = json_tokener_parse(json);
+    if (!json_object_is_type(root, json_type_object)) {
+        (void)json_object_put(root);
+        say("what the worker answered can't be read");
+        return EXIT_FAILED;
+    }
+    escape_json(stdout, json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN));
+    (void)putchar('\n');
+    (void)json_object_put(root);
+    return output_flush();
+}
+
 static bool show_worker(const char *json, void *user)
 {
     struct showing *showing = user;
     struct news news;
     if (showing->format != OUTPUT_TABLE) {
-        (void)puts(json);
-        showing->code = output_flush();
+        showing->code = print_answer(json);
     } else if (news_read(json, &news)) {
         show_types(&news, showing);
         news_done(&news);
@@ -207,7 +222,7 @@ static int send_order(const struct args *args, const warren_order *order)
     if (answers.refused) {
         return answers.refused == answers.count ? EXIT_REFUSED : EXIT_PARTLY;
     }
-    return code;
+    return answers.count ? code : EXIT_FAILED; /* what came could not be read */
 }
 
 /* Either a worker or --all. False, with a message, when it is neither or both. */

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum { PLAIN, GOOD, BAD, FAINT, MS_PER_S = 1000, US_PER_MS = 1000, ESCAPE = 27 };
-enum { HEAD_LINES = 3, FOOT_LINES = 2, NAME_WIDTH = 24 };
+enum { KEY_WAIT_MS = 200, HEAD_LINES = 3, FOOT_LINES = 2, NAME_WIDTH = 24 };
 
 static bool has_colors_on;
 static bool is_utf8;
@@ -155,7 +155,9 @@ static void draw_name(int y, int x, const char *name, int width)
     size_t size = 0;
     for (; name[size] && size + 1 < sizeof clean && (int)size < width; size++) {
         unsigned char c = (unsigned char)name[size];
-        clean[size] = c < 0x20 || c == 0x7f || (!is_utf8 && c > 0x7e) ? '?' : (char)c;
+        bool is_c1 = c == 0xC2 && (unsigned char)name[size + 1] < 0xA0;
+        bool is_odd = c < 0x20 || c == 0x7f || is_c1 || (!is_utf8 && c > 0x7e);
+        clean[size] = is_odd ? '?' : (char)c;
     }
     clean[size] = '\0';
     (void)mvprintw(y, x, "%-*.*s", width, width, clean);
@@ -427,31 +429,39 @@ enum top_key top_screen_key(void)
     return TOP_NONE;
 }
 
-bool top_screen_ask(const char *question, char *out, size_t size)
+/* A key of the line. False: it is at its end. */
+static bool edit_line(int code, char *out, size_t size)
 {
-    size_t length = 0;
+    size_t length = strlen(out);
+    bool is_rubout = code == KEY_BACKSPACE || code == 127 || code == '\b';
+    if (is_rubout && length) {
+        out[length - 1] = '\0';
+    } else if (code >= ' ' && code < 127 && length + 1 < size) {
+        out[length] = (char)code;
+        out[length + 1] = '\0';
+    }
+    return code != '\n' && code != '\r';
+}
+
+bool top_screen_ask(const char *question, char *out, size_t size, bool (*idle)(void *user),
+                    void *user)
+{
+    bool goes_on = true;
+    bool is_given = true;
     out[0] = '\0';
-    (void)nodelay(stdscr, FALSE);
+    timeout(KEY_WAIT_MS);
     (void)curs_set(1);
-    for (int code = 0; code != '\n' && code != '\r' && code != ESCAPE;) {
-        (void)mvprintw(LINES - 2, 0, "%s%s", question, out);
+    while (goes_on) {
+        (void)mvprintw(LINES - 2, 0, "%.*s%s", COLS > 20 ? COLS - 20 : 1, question, out);
         (void)clrtoeol();
         (void)refresh();
-        code = getch();
-        bool is_rubout = code == KEY_BACKSPACE || code == 127 || code == '\b';
-        if (is_rubout && length) {
-            out[--length] = '\0';
-        } else if (code >= ' ' && code < 127 && length + 1 < size) {
-            out[length++] = (char)code;
-            out[length] = '\0';
-        }
-        if (code == ESCAPE) {
-            length = size;
-        }
+        int code = getch();
+        is_given = code != ESCAPE && (code != ERR || idle(user));
+        goes_on = is_given && (code == ERR || edit_line(code, out, size));
     }
     (void)curs_set(0);
     (void)nodelay(stdscr, TRUE);
-    return length < size;
+    return is_given;
 }
 
 #else
@@ -493,10 +503,13 @@ enum top_key top_screen_key(void)
     return TOP_QUIT;
 }
 
-bool top_screen_ask(const char *question, char *out, size_t size)
+bool top_screen_ask(const char *question, char *out, size_t size, bool (*idle)(void *user),
+                    void *user)
 {
     (void)question;
     (void)size;
+    (void)idle;
+    (void)user;
     out[0] = '\0';
     return false;
 }

@@ -56,7 +56,9 @@ void top_screen_draw(const struct top *top);
 /** What was typed since the last call, one key at a time. */
 enum top_key top_screen_key(void);
 
-/** Asks for a line of text at the bottom; "" when it was given up with Escape (then false). */
-bool top_screen_ask(const char *question, char *out, size_t size);
+/** Asks for a line of text at the bottom. Meanwhile it calls `idle` several times a second; false from
+ * that gives up, as Escape does. False: it was given up. */
+bool top_screen_ask(const char *question, char *out, size_t size, bool (*idle)(void *user),
+                    void *user);
 
 #endif

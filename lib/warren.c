@@ -50,6 +50,7 @@ warren_status warren_open(warren **out, const char *config, warren_error *err)
     (void)pthread_mutex_init(&w->live_lock, NULL);
     wr_watch_init(&w->consumer_watch, "consumer");
     wr_watch_init(&w->publisher_watch, "publisher");
+    wr_watch_init(&w->control_watch, "control");
     (void)wr_process_name(w->name, sizeof w->name);
     const char *title =
         w->settings->broker.connection_name ? w->settings->broker.connection_name : "warren";
@@ -292,8 +293,9 @@ static warren_status start_threads(warren *w, warren_error *err)
     if (w->is_stepped) {
         return WARREN_OK;
     }
-    struct wr_watch *const watches[] = { &w->consumer_watch, &w->publisher_watch };
-    warren_status rc = wr_watchdog_new(&w->dog, watches, 2, err);
+    struct wr_watch *const watches[] = { &w->consumer_watch, &w->publisher_watch,
+                                         &w->control_watch };
+    warren_status rc = wr_watchdog_new(&w->dog, watches, 3, err);
     rc = rc ? rc : wr_tracer_start(w->tracer, err);
     rc = rc ? rc : wr_publisher_start(w->publisher, err);
     return rc ? rc : wr_consumer_start(w->consumer, err);
@@ -462,7 +464,8 @@ static warren_status drain(warren *w, const struct wr_signals *signals, warren_e
     wr_consumer_drain(w->consumer);
     while (!drained && wr_clock_mono_us(NULL) < until_us) {
         int number = wr_signals_wait(signals, 0);
-        if (wr_signal_ends(number)) {
+        bool is_known = wr_signal_ends(number) && atomic_exchange(&w->was_told_to_drain, false);
+        if (wr_signal_ends(number) && !is_known) { /* an order's own signal is no second one */
             _exit(128 + number);
         }
         wr_worker_heed(w, number);
@@ -524,6 +527,7 @@ void warren_close(warren *w)
     wr_worker_forget(w);
     wr_watch_done(&w->consumer_watch);
     wr_watch_done(&w->publisher_watch);
+    wr_watch_done(&w->control_watch);
     (void)pthread_mutex_destroy(&w->look_lock);
     (void)pthread_mutex_destroy(&w->live_lock);
     free(w);

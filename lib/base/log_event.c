@@ -44,11 +44,19 @@ static const struct wr_log_event events[] = {
     { "control.bad_state", WR_WARN,
       "what stands in the stream of the control plane is no pause; it is ignored",
       "Find out who may write to NS.control." },
+    { "control.late", WR_WARN, "a worker starts without knowing what is paused",
+      "Read the connection.failed lines of role=control: until it is there, paused queues are "
+      "consumed." },
     { "control.order", WR_WARN, "an order came through the control plane",
       "Nothing: `who` gave it, and `why`." },
     { "control.pause", WR_WARN, "a queue, or a type of it, is paused on all workers",
       "`warren queue resume` takes it back." },
     { "control.resume", WR_WARN, "a pause was taken back", "Nothing." },
+    { "control.unreadable", WR_ERROR,
+      "the stream of the control plane can't be read to its end; what was paused before is not "
+      "known",
+      "Delete the stream NS.state, give the pauses again, and find out who may write to "
+      "NS.control." },
     { "delivery.rejected", WR_WARN, "a message could not be read; it is in the dead queue",
       "Look at it with `warren dead list`; find its sender; raise `limits.body` if it may be so "
       "large." },
@@ -69,6 +77,7 @@ static const struct wr_log_event events[] = {
     { "job.discard", WR_WARN, "a job was thrown away by its handler",
       "Look whether its handler was right." },
     { "job.done", WR_DEBUG, "a job is done", "Nothing." },
+    { "job.held", WR_DEBUG, "a job's type is paused; it waits in the delay ladder", "Nothing." },
     { "job.no_memory", WR_ERROR, "no memory for a job's way on; the broker has it again",
       "Give the process more memory, or lower `threads`, `prefetch` or `limits.body`." },
     { "job.overrun", WR_WARN, "a job runs longer than its timeout; it was told to stop",
@@ -149,4 +158,13 @@ const char *wr_level_name(enum wr_level level)
 {
     static const char *const names[] = { "error", "warn", "info", "debug" };
     return names[level];
+}
+
+enum wr_level wr_level_find(const char *name)
+{
+    enum wr_level level = WR_ERROR;
+    while (level < WR_DEBUG && strcmp(name, wr_level_name(level)) != 0) {
+        level++;
+    }
+    return level;
 }

@@ -29,4 +29,7 @@ const struct wr_log_event *wr_log_event_find(const char *name);
 /** The name of a level: "error", "warn", "info", "debug". */
 const char *wr_level_name(enum wr_level level);
 
+/** The level of a name, "debug" when there is none. */
+enum wr_level wr_level_find(const char *name);
+
 #endif

@@ -101,18 +101,16 @@ void wr_consumer_receive(struct wr_consumer *consumer, struct wr_event *event, i
         wr_subscription_lose(&consumer->sub, now_us, "a delivery out of order");
         return;
     }
-    wr_count_alone(&source->counts.received, 1);
+    bool is_again = event->delivery && event->delivery->redelivered;
+    wr_count_alone(is_again ? &source->counts.again : &source->counts.first, 1);
     wr_source_note_delivery(source, now_us);
     if (event->kind != WR_EVENT_DELIVERY) {
         reject(consumer, source, event);
-    } else if (consumer->is_draining || consumer->is_quiet) {
+    } else if (consumer->is_draining || consumer->is_quiet || source->is_held) {
         wr_count(&counters->given_back);
         nack(consumer, source, event->tag, true);
         wr_delivery_free(event->delivery);
     } else {
-        if (event->delivery->redelivered) {
-            wr_count_alone(&source->counts.redelivered, 1);
-        }
         take_delivery(consumer, source, event->delivery, now_us);
     }
 }

@@ -8,8 +8,9 @@
 //
 // The mark is a message that is sent behind the connect: when it comes out of the stream, all that was
 // said before has been read. Until then pauses are only noted, or a queue that was paused and resumed a
-// hundred times would be so again. What is read from a long stream is written again behind it, since the
-// broker drops the oldest.
+// hundred times would be so again. Where no mark comes (an alarm, a right that is missing) what was read
+// counts after a while, but ends nothing. The broker drops the oldest of the stream, so a pause that was
+// said far behind its end is said again, by the worker that is first to think so.
 #include "engine/control.h"
 
 #include <inttypes.h>
@@ -30,8 +31,11 @@ enum {
     OUT = 3,
     PREFETCH = 100,
     EVENTS_A_ROUND = 100,
-    REWRITE_AFTER = 5000,
+    REWRITE_AFTER = 5000, /* messages; a worker waits for up to twice as many */
+    LOOK_EVERY = 500,
+    STREAM_TRIES = 3,
     MARK_WAIT_US = 2 * WR_US_PER_S,
+    STOP_US = 300000,
     KEY_SIZE = 512
 };
 
@@ -43,13 +47,17 @@ struct wr_control {
     atomic_bool stops;
     atomic_bool wants_news; /* soon */
     char exchange[300];
-    char queue[300]; /* its own, at the broker */
+    char queue[512]; /* its own, at the broker; another one each time */
     char stream[300];
     /* Its thread's. */
     char mark[40];
     bool knows_all;      /* the stream was read up to the mark */
-    int64_t mark_us;     /* when the mark was sent; at the latest MARK_WAIT_US later all is known */
-    size_t read;         /* from the stream, since the connect or the last rewriting */
+    bool has_out;        /* the channel for what it says is open */
+    bool may_mark;       /* the broker has not refused a mark */
+    int64_t heard_us;    /* when the mark was sent, or the stream last gave something */
+    uint64_t place;      /* in the stream: messages read since the connect */
+    uint64_t far;        /* behind the end: such a pause is said again */
+    atomic_int failures; /* connections that ended before the stream was read to its end */
     struct wr_list now;  /* what the worker was told */
     struct wr_list next; /* what is read until the mark */
     int64_t next_news_us;
@@ -66,8 +74,11 @@ static void tell(struct wr_control *control, const struct wr_pause *pause)
     const struct wr_wish *wish = &pause->wish;
     char who[300];
     char why[600];
+    char queue[600];
+    char type[600];
     wr_log(WR_WARN, pause->is_paused ? "control.pause" : "control.resume",
-           "queue=%s type=%s who=%s why=%s", pause->queue, *pause->type ? pause->type : "-",
+           "queue=%s type=%s who=%s why=%s", wr_log_quote(queue, sizeof queue, pause->queue),
+           wr_log_quote(type, sizeof type, *pause->type ? pause->type : "-"),
            wr_log_quote(who, sizeof who, wish->who), wr_log_quote(why, sizeof why, wish->why));
     control->options.pause(control->options.user, pause);
     control->next_news_us = 0;
@@ -80,25 +91,44 @@ static void announce(struct wr_control *control)
     (void)pthread_cond_broadcast(&control->known);
 }
 
-/* All that was said before the connect has been read: what differs from before is told. */
-static void know_all(struct wr_control *control)
+/* What was paused and isn't in what has been read: its end was missed. */
+static void tell_ended(struct wr_control *control)
 {
     for (struct wr_link *link = control->now.first; link; link = link->next) {
         struct wr_pause gone = WR_OF(link, struct wr_paused, link)->pause;
-        if (!wr_pauses_find(&control->next, &gone)) {
+        if (gone.is_paused && !wr_pauses_find(&control->next, &gone)) {
             gone.is_paused = false;
             tell(control, &gone);
         }
     }
+}
+
+static void tell_begun(struct wr_control *control)
+{
     for (struct wr_link *link = control->next.first; link; link = link->next) {
         const struct wr_pause *pause = &WR_OF(link, struct wr_paused, link)->pause;
-        if (!wr_pauses_find(&control->now, pause)) {
+        if (pause->is_paused && !wr_pauses_find(&control->now, pause)) {
             tell(control, pause);
         }
     }
-    wr_pauses_done(&control->now);
-    control->now = control->next;
-    control->next = (struct wr_list){ 0 };
+}
+
+/* What differs from before is told. `is_whole`: all that was said before the connect has been read. */
+static void know_all(struct wr_control *control, bool is_whole)
+{
+    tell_begun(control);
+    if (is_whole) {
+        tell_ended(control);
+        wr_pauses_done(&control->now);
+        control->now = control->next;
+        control->next = (struct wr_list){ 0 };
+        atomic_store(&control->failures, 0);
+    }
+    for (struct wr_link *link = control->next.first; link; link = link->next) {
+        const struct wr_paused *at = WR_OF(link, struct wr_paused, link);
+        wr_pauses_note(&control->now, &at->pause, at->place);
+    }
+    wr_pauses_done(&control->next);
     control->knows_all = true;
     announce(control);
 }
@@ -107,6 +137,9 @@ static void know_all(struct wr_control *control)
 
 static void lose(struct wr_control *control, const char *why)
 {
+    if (!control->knows_all && atomic_fetch_add(&control->failures, 1) + 1 == STREAM_TRIES) {
+        wr_log(WR_ERROR, "control.unreadable", "stream=%s", control->stream);
+    }
     wr_connection_drop(&control->connection, wr_clock_mono_us(NULL), why);
     wr_pauses_done(&control->next);
 }
@@ -122,7 +155,7 @@ static void publish(struct wr_control *control, const char *key, const struct wr
                                   .delivery_mode = is_kept ? 2 : 1,
                                   .body = { body->data, body->size } };
     warren_error err = { .status = WARREN_OK };
-    if (!control->connection.broker || body->failed) {
+    if (!control->connection.broker || !control->has_out || body->failed) {
         return;
     }
     warren_status rc = wr_broker_publish(control->connection.broker, OUT, &message, &err);
@@ -148,27 +181,38 @@ static void send_mark(struct wr_control *control, int64_t now_us)
     (void)snprintf(control->mark, sizeof control->mark, "%016" PRIx64 "%016" PRIx64, wr_random(),
                    wr_random());
     wr_text_add_format(&body, "{\"mark\":\"%s\"}", control->mark);
-    publish(control, "state.mark", &body, false);
-    wr_text_done(&body);
-    control->mark_us = now_us;
+    control->has_out = true;
+    control->heard_us = now_us;
     control->knows_all = false;
-    control->read = 0;
+    control->place = 0;
+    control->far = REWRITE_AFTER + wr_random() % REWRITE_AFTER;
     wr_pauses_done(&control->next);
+    if (control->may_mark) {
+        publish(control, "state.mark", &body, false);
+    }
+    wr_text_done(&body);
 }
 
-/* Says again what is paused, so that it stands among the newest. */
+static void say_again(struct wr_control *control, struct wr_paused *paused)
+{
+    struct wr_text body = { 0 };
+    char key[KEY_SIZE];
+    if (wr_pause_key(key, sizeof key, &paused->pause)) {
+        wr_pause_write(&paused->pause, &body);
+        publish(control, key, &body, true);
+    }
+    paused->place = control->place;
+    wr_text_done(&body);
+}
+
+/* What was said so far behind the end that the broker may drop it soon. */
 static void rewrite(struct wr_control *control)
 {
-    control->read = 0;
     for (struct wr_link *link = control->now.first; link; link = link->next) {
-        const struct wr_pause *pause = &WR_OF(link, struct wr_paused, link)->pause;
-        struct wr_text body = { 0 };
-        char key[KEY_SIZE];
-        if (wr_pause_key(key, sizeof key, pause)) {
-            wr_pause_write(pause, &body);
-            publish(control, key, &body, true);
+        struct wr_paused *paused = WR_OF(link, struct wr_paused, link);
+        if (paused->pause.is_paused && control->place - paused->place > control->far) {
+            say_again(control, paused);
         }
-        wr_text_done(&body);
     }
 }
 
@@ -224,30 +268,69 @@ static bool is_mark(const struct wr_control *control, const struct wr_message *m
     return wr_slice_is(message->body, want);
 }
 
+/* Only what stands under its own key counts: rights go by keys. */
+static bool read_pause(const struct wr_message *message, struct wr_pause *out)
+{
+    warren_error err = { .status = WARREN_OK };
+    char key[KEY_SIZE] = "";
+    char text[600];
+    warren_status rc = wr_pause_read(message->body, out, &err);
+    if (!rc && !(wr_pause_key(key, sizeof key, out) && wr_slice_is(message->key, key))) {
+        rc = wr_fail(&err, WARREN_INVALID, "it stands under another key than %s", key);
+    }
+    if (rc) {
+        wr_log(WR_WARN, "control.bad_state", "error=%s", wr_log_quote(text, sizeof text, err.text));
+    }
+    return rc == WARREN_OK;
+}
+
+static void take_pause(struct wr_control *control, const struct wr_pause *pause)
+{
+    bool was_paused = wr_pauses_find(&control->now, pause) != NULL;
+    wr_pauses_note(&control->now, pause, control->place);
+    bool is_paused = wr_pauses_find(&control->now, pause) != NULL;
+    if (was_paused != is_paused) {
+        tell(control, pause);
+    }
+}
+
 static void take_state(struct wr_control *control, const struct wr_message *message)
 {
     struct wr_pause pause;
-    warren_error err = { .status = WARREN_OK };
-    control->read++;
+    control->place++;
+    control->heard_us = wr_clock_mono_us(NULL);
     if (wr_slice_is(message->key, "state.mark")) {
         if (!control->knows_all && is_mark(control, message)) {
-            know_all(control);
+            bool is_whole = atomic_load(&control->failures) < STREAM_TRIES;
+            know_all(control, is_whole);
+            if (!is_whole) { /* the next connection tries once more to read all */
+                atomic_store(&control->failures, STREAM_TRIES - 1);
+            }
         }
-    } else if (wr_pause_read(message->body, &pause, &err)) {
-        char text[600];
-        wr_log(WR_WARN, "control.bad_state", "error=%s", wr_log_quote(text, sizeof text, err.text));
-    } else if (!control->knows_all) {
-        wr_pauses_note(&control->next, &pause);
-    } else {
-        bool was_paused = wr_pauses_find(&control->now, &pause) != NULL;
-        wr_pauses_note(&control->now, &pause);
-        if (was_paused != pause.is_paused) {
-            tell(control, &pause);
+    } else if (read_pause(message, &pause)) {
+        if (control->knows_all) {
+            take_pause(control, &pause);
+        } else {
+            wr_pauses_note(&control->next, &pause, control->place);
         }
     }
-    if (control->knows_all && control->read > REWRITE_AFTER) {
+    if (control->knows_all && control->place % LOOK_EVERY == 0) {
         rewrite(control);
     }
+}
+
+/* The broker would not have what was said: without the right to mark it goes on without marks. */
+static void lose_out(struct wr_control *control, const struct wr_event *event)
+{
+    warren_error err = { .status = WARREN_OK };
+    bool was_mark = control->may_mark && !control->knows_all;
+    control->has_out = false;
+    control->may_mark = control->may_mark && !was_mark;
+    if (was_mark && wr_broker_channel_open(control->connection.broker, OUT, false, &err)) {
+        lose(control, event->text);
+        return;
+    }
+    control->has_out = was_mark;
 }
 
 static void handle(struct wr_control *control, struct wr_event *event)
@@ -264,8 +347,14 @@ static void handle(struct wr_control *control, struct wr_event *event)
     case WR_EVENT_RETURNED: /* nobody listens */
         wr_delivery_free(event->delivery);
         return;
-    case WR_EVENT_CANCELLED:
     case WR_EVENT_CHANNEL_CLOSED:
+        if (event->channel == OUT) {
+            lose_out(control, event);
+            return;
+        }
+        lose(control, event->text);
+        return;
+    case WR_EVENT_CANCELLED:
     case WR_EVENT_CLOSED:
         lose(control, event->text);
         return;
@@ -293,10 +382,14 @@ static warren_status bind(const struct wr_control *control, struct wr_broker *br
     return wr_broker_declare(broker, ORDERS, &item, WR_DECLARE, err);
 }
 
-static warren_status open_orders(const struct wr_control *control, struct wr_broker *broker,
+/* The queue has another name each time: the broker may still have the one of a connection that it does
+ * not know to be gone. */
+static warren_status open_orders(struct wr_control *control, struct wr_broker *broker,
                                  warren_error *err)
 {
     char key[KEY_SIZE];
+    (void)snprintf(control->queue, sizeof control->queue, "%s.%s.%04x", control->exchange,
+                   control->options.id, (unsigned)(wr_random() & 0xFFFF));
     struct wr_item queue = { .kind = WR_ITEM_QUEUE,
                              .name = control->queue,
                              .is_temporary = true,
@@ -316,13 +409,15 @@ static warren_status open_state(const struct wr_control *control, struct wr_brok
 {
     warren_status rc = wr_broker_channel_open(broker, STATE, false, err);
     rc = rc ? rc : wr_broker_prefetch(broker, STATE, PREFETCH, err);
-    return rc ? rc : wr_broker_consume_stream(broker, STATE, control->stream, "state", err);
+    /* After some tries that never came to its end, what is in it must be what ends them. */
+    const char *offset = atomic_load(&control->failures) < STREAM_TRIES ? "first" : "next";
+    return rc ? rc : wr_broker_consume_stream(broker, STATE, control->stream, offset, "state", err);
 }
 
 /* On a dial's thread. */
 static warren_status open_channels(void *user, struct wr_broker *broker, warren_error *err)
 {
-    const struct wr_control *control = user;
+    struct wr_control *control = user;
     warren_status rc = wr_broker_channel_open(broker, OUT, false, err);
     rc = rc ? rc : open_orders(control, broker, err);
     rc = rc ? rc : open_state(control, broker, err);
@@ -358,8 +453,8 @@ static int64_t step(struct wr_control *control, int64_t now_us)
     }
     take_events(control);
     if (control->connection.broker && !control->knows_all &&
-        now_us - control->mark_us >= MARK_WAIT_US) {
-        know_all(control); /* the mark was lost, or may not be sent: what was read must do */
+        now_us - control->heard_us >= MARK_WAIT_US) {
+        know_all(control, false); /* the mark was lost, or may not be sent: what was read must do */
     }
     bool is_asked = atomic_exchange(&control->wants_news, false);
     if (control->connection.broker && (is_asked || now_us >= control->next_news_us)) {
@@ -368,7 +463,7 @@ static int64_t step(struct wr_control *control, int64_t now_us)
     int64_t next_us = wr_connection_deadline_us(&control->connection);
     if (control->connection.broker) {
         next_us = earlier(next_us, control->next_news_us);
-        next_us = control->knows_all ? next_us : earlier(next_us, control->mark_us + MARK_WAIT_US);
+        next_us = control->knows_all ? next_us : earlier(next_us, control->heard_us + MARK_WAIT_US);
     }
     wr_connection_end(&control->connection);
     return next_us;
@@ -401,7 +496,6 @@ static void name_parts(struct wr_control *control)
     const char *ns = control->options.settings->ns;
     (void)snprintf(control->exchange, sizeof control->exchange, "%s.control", ns);
     (void)snprintf(control->stream, sizeof control->stream, "%s.state", ns);
-    (void)snprintf(control->queue, sizeof control->queue, "%s.control.%s", ns, control->options.id);
 }
 
 warren_status wr_control_start(struct wr_control **out, const struct wr_control_options *options,
@@ -420,6 +514,7 @@ warren_status wr_control_start(struct wr_control **out, const struct wr_control_
     (void)pthread_mutex_init(&control->lock, NULL);
     wr_cond_init(&control->known);
     name_parts(control);
+    control->may_mark = true;
     struct wr_dial_options dial = { .broker = { .settings = &options->settings->broker,
                                                 .name = options->name,
                                                 .body_most = WR_ORDER_BYTES,
@@ -462,7 +557,10 @@ bool wr_control_stop(struct wr_control *control)
     }
     atomic_store(&control->stops, true);
     wr_mailbox_poke(&control->mailbox);
-    wr_thread_join(&control->thread);
+    if (!wr_thread_join_within(&control->thread, STOP_US)) {
+        wr_watch_cut(control->options.watch); /* a call that waits for the broker returns */
+        wr_thread_join(&control->thread);
+    }
     bool is_free = wr_connection_close(&control->connection);
     if (is_free) { /* else the opening still looks at it */
         free_control(control);

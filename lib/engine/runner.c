@@ -126,6 +126,21 @@ static void bury(struct wr_runner *runner, struct warren_job *job, const char *r
     forward(runner, job, &how);
 }
 
+/* What is held has not run: it is no outcome. */
+static void tell_postponed(struct warren_job *job, enum wr_forward_kind kind, int64_t delay_ms)
+{
+    char more[80];
+    bool is_retry = kind == WR_FORWARD_RETRY;
+    (void)snprintf(more, sizeof more, " outcome=%s delay_ms=%lld", is_retry ? "retry" : "snooze",
+                   (long long)delay_ms);
+    if (kind == WR_FORWARD_HOLD) {
+        log_job(WR_DEBUG, "job.held", job, more, job->text);
+        return;
+    }
+    log_job(WR_INFO, is_retry ? "job.retry" : "job.snooze", job, more, job->text);
+    wr_meter_outcome(job, is_retry ? WR_OUTCOME_RETRY : WR_OUTCOME_SNOOZE);
+}
+
 static void postpone(struct wr_runner *runner, struct warren_job *job, enum wr_forward_kind kind,
                      int64_t delay_ms)
 {
@@ -138,11 +153,7 @@ static void postpone(struct wr_runner *runner, struct warren_job *job, enum wr_f
     if (kind == WR_FORWARD_RETRY && !how.text) {
         how.text = "";
     }
-    char more[80];
-    (void)snprintf(more, sizeof more, " outcome=%s delay_ms=%lld",
-                   kind == WR_FORWARD_RETRY ? "retry" : "snooze", (long long)rounded_ms);
-    log_job(WR_INFO, kind == WR_FORWARD_RETRY ? "job.retry" : "job.snooze", job, more, job->text);
-    wr_meter_outcome(job, kind == WR_FORWARD_RETRY ? WR_OUTCOME_RETRY : WR_OUTCOME_SNOOZE);
+    tell_postponed(job, kind, rounded_ms);
     forward(runner, job, &how);
 }
 
@@ -206,7 +217,8 @@ static void carry_out(struct wr_runner *runner, struct warren_job *job)
         retry(runner, job);
         return;
     case WARREN_SNOOZE:
-        postpone(runner, job, WR_FORWARD_SNOOZE, cap_delay(runner, job->delay_ms));
+        postpone(runner, job, job->is_held ? WR_FORWARD_HOLD : WR_FORWARD_SNOOZE,
+                 cap_delay(runner, job->delay_ms));
         return;
     case WARREN_DISCARD:
         discard(runner, job);
@@ -334,6 +346,7 @@ static warren_status check(struct wr_runner *runner, struct warren_job *job)
 static void put_off(struct wr_runner *runner, struct warren_job *job)
 {
     enum { HELD_MS = 30000 };
+    job->is_held = true;
     job->verdict = WARREN_SNOOZE;
     job->delay_ms = HELD_MS;
     wr_runner_conclude(runner, job);

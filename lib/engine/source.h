@@ -22,8 +22,8 @@
 /** What is counted of a source. Written by the consumer's thread, the dead letters by any; read by
  * any. */
 struct wr_source_counts {
-    _Atomic uint64_t received;
-    _Atomic uint64_t redelivered;
+    _Atomic uint64_t first;     /* deliveries */
+    _Atomic uint64_t again;     /* those of what was delivered before */
     _Atomic uint64_t in_flight; /* now */
     _Atomic uint64_t prefetch;  /* now */
     _Atomic uint64_t dead[WR_REASONS];

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "engine/control.h"
 #include "engine/pauses.h"
@@ -24,7 +26,6 @@ struct wr_front_control {
     struct wr_control *control;
     char id[160];
     char name[224]; /* of the connection */
-    struct wr_watch watch;
     struct wr_news news;
     struct wr_list pauses;
 };
@@ -63,13 +64,16 @@ static void apply_pauses(struct wr_front_control *own)
     const struct wr_settings *settings = own->w->settings;
     for (size_t i = 0; i < roster->source_count; i++) {
         struct wr_source *source = &roster->sources[i];
-        const struct wr_queue_settings *queue = &settings->queues[source->queue_number];
-        wr_consumer_hold(own->w->consumer, source, is_source_paused(own, source, queue));
+        if (source->queue_number <
+            settings->queue_count) { /* else it has just come: the next time */
+            const struct wr_queue_settings *queue = &settings->queues[source->queue_number];
+            wr_consumer_hold(own->w->consumer, source, is_source_paused(own, source, queue));
+        }
     }
     for (size_t i = 0; i < roster->lane_count; i++) {
         struct wr_lane *lane = &roster->lanes[i];
         const struct wr_job_settings *job = lane->settings;
-        bool is_held = !job->isolate && is_paused(own, lane->queue->name, job->type);
+        bool is_held = is_paused(own, lane->queue->name, job->type);
         atomic_store_explicit(&lane->is_held, is_held, memory_order_relaxed);
     }
 }
@@ -77,7 +81,7 @@ static void apply_pauses(struct wr_front_control *own)
 static void take_pause(void *user, const struct wr_pause *pause)
 {
     struct wr_front_control *own = user;
-    wr_pauses_note(&own->pauses, pause);
+    wr_pauses_note(&own->pauses, pause, 0);
     apply_pauses(own);
 }
 
@@ -123,10 +127,16 @@ static void *find_place(struct wr_settings *settings, const struct wr_order *ord
     return NULL;
 }
 
+static bool is_same(const struct wr_value *a, const struct wr_value *b)
+{
+    return a->text && b->text ? strcmp(a->text, b->text) == 0 : a->number == b->number;
+}
+
 static warren_status set(warren *w, const struct wr_order *order, warren_error *err)
 {
     struct wr_settings *newer = NULL;
     const char *path = NULL;
+    WR_SCOPED_LOCK(&w->live_lock);
     warren_status rc = wr_settings_copy(&newer, w->settings, err);
     if (rc) {
         return rc;
@@ -139,8 +149,11 @@ static warren_status set(warren *w, const struct wr_order *order, warren_error *
         wr_settings_free(newer);
         return refuse(order, err);
     }
-    rc = wr_value_store(option, place, &value) ? WARREN_OK : wr_no_memory(err);
-    if (rc) {
+    struct wr_value before;
+    wr_value_load(option, place, &before);
+    bool is_there = is_same(&before, &value); /* else each such order would keep a copy for good */
+    rc = is_there || wr_value_store(option, place, &value) ? WARREN_OK : wr_no_memory(err);
+    if (rc || is_there) {
         wr_settings_free(newer);
         return rc;
     }
@@ -153,7 +166,9 @@ static warren_status drain(warren *w, warren_error *err)
         return wr_fail(err, WARREN_STATE,
                        "this service has a main loop of its own, which has to end it");
     }
-    (void)kill(getpid(), SIGTERM);
+    if (!atomic_exchange(&w->was_told_to_drain, true) && !*wr_pool_drains(w->pool)) {
+        (void)kill(getpid(), SIGTERM); /* once: a second one would end it at once */
+    }
     return WARREN_OK;
 }
 
@@ -212,24 +227,31 @@ warren_status wr_front_control_start(struct wr_front_control **out, warren *w, w
     }
     own->w = w;
     name_parts(own);
-    wr_watch_init(&own->watch, "control");
     struct wr_control_options options = { .settings = w->settings,
                                           .name = own->name,
                                           .id = own->id,
-                                          .watch = &own->watch,
+                                          .watch = &w->control_watch,
                                           .describe = describe,
                                           .obey = obey,
                                           .pause = take_pause,
                                           .user = own };
     warren_status rc = wr_control_start(&own->control, &options, err);
     if (rc) {
-        wr_watch_done(&own->watch);
         free(own);
         return rc;
     }
-    (void)wr_control_wait(own->control, KNOW_US);
+    if (!wr_control_wait(own->control, KNOW_US)) {
+        wr_log(WR_WARN, "control.late", "name=%s", w->name);
+    }
     *out = own;
     return WARREN_OK;
+}
+
+void wr_front_control_poke(struct wr_front_control *own)
+{
+    if (own) {
+        wr_control_poke(own->control);
+    }
 }
 
 bool wr_front_control_stop(struct wr_front_control *own)
@@ -240,7 +262,6 @@ bool wr_front_control_stop(struct wr_front_control *own)
     if (!wr_control_stop(own->control)) {
         return false;
     }
-    wr_watch_done(&own->watch);
     wr_news_done(&own->news);
     wr_pauses_done(&own->pauses);
     free(own);

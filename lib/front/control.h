@@ -14,6 +14,9 @@ struct wr_front_control;
  * `*out` is NULL without one. */
 warren_status wr_front_control_start(struct wr_front_control **out, warren *w, warren_error *err);
 
+/** Looks again at what is paused, and tells soon what the worker does. Any thread; NULL is fine. */
+void wr_front_control_poke(struct wr_front_control *control);
+
 /** False: something of it hangs, and what it uses must stay. NULL is fine. */
 bool wr_front_control_stop(struct wr_front_control *control);
 

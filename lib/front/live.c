@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "front/control.h"
 #include "front/worker.h"
 
 /* The topology of more queues; NULL when there are none. */
@@ -32,6 +33,15 @@ static void grow_pool(const warren *w, const struct wr_live *live)
     }
 }
 
+/* A level that the program chose itself stays, unless it is changed here. */
+static void adopt_level(const struct wr_settings *before, const struct wr_settings *newer)
+{
+    enum wr_level level = wr_level_find(newer->log_level);
+    if (level != wr_level_find(before->log_level)) {
+        wr_log_set_level(level);
+    }
+}
+
 static warren_status adopt(warren *w, struct wr_generation *step, warren_error *err)
 {
     struct wr_settings *newer = step->settings;
@@ -52,6 +62,8 @@ static warren_status adopt(warren *w, struct wr_generation *step, warren_error *
     w->runner.settings = newer;
     wr_consumer_adopt(w->consumer, &step->live);
     step->settings = atomic_exchange(&w->settings, newer);
+    adopt_level(step->settings, newer);
+    wr_front_control_poke(w->control); /* what is paused holds for what has come, too */
     return WARREN_OK;
 }
 
@@ -62,7 +74,6 @@ warren_status wr_worker_adopt(warren *w, struct wr_settings *settings, warren_er
         wr_settings_free(settings);
         return wr_no_memory(err);
     }
-    WR_SCOPED_LOCK(&w->live_lock);
     step->settings = settings;
     step->earlier = w->generations;
     w->generations = step; /* also after an error: somebody may have looked at it */

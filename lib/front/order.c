@@ -58,7 +58,7 @@ static warren_status explain(const struct ear *ear, int code, const char *text, 
             "it when it starts, or `warren topology apply`",
             text);
     }
-    return wr_fail(err, code == ACCESS_REFUSED ? WARREN_REFUSED : WARREN_FAILED, "%s: %s",
+    return wr_fail(err, code == ACCESS_REFUSED ? WARREN_REFUSED : WARREN_UNREACHABLE, "%s: %s",
                    ear->exchange, text);
 }
 
@@ -124,6 +124,9 @@ static warren_status listen_to(const struct ear *ear, const char *key, warren_er
         return rc;
     }
     rc = wr_broker_sync(broker, ear->channel, &text);
+    if (rc == WARREN_CLOSED || rc == WARREN_TIMEOUT) {
+        return wr_fail(err, rc == WARREN_CLOSED ? WARREN_UNREACHABLE : rc, "%s", text.text);
+    }
     if (rc) {
         return explain(ear,
                        rc == WARREN_NOT_FOUND ? 404
@@ -188,6 +191,10 @@ static warren_status hear_all(const struct ear *ear, struct hearing *hearing, wa
             break;
         case WR_EVENT_RETURNED: /* nobody is there; the wait ends by its time */
             wr_delivery_free(event.delivery);
+            break;
+        case WR_EVENT_OVERSIZED:
+        case WR_EVENT_MALFORMED: /* or the broker would send no more after some of them */
+            (void)wr_broker_ack(ear->admin->broker, event.channel, event.tag, false);
             break;
         case WR_EVENT_CHANNEL_CLOSED:
         case WR_EVENT_CLOSED:
@@ -342,37 +349,6 @@ static warren_status confirm(const struct ear *ear, warren_error *err)
     }
 }
 
-warren_status warren_control_pause(warren_admin *admin, const char *queue, const char *type,
-                                   bool is_paused, const char *who, const char *why,
-                                   warren_error *err)
-{
-    struct ear ear;
-    struct wr_pause pause = { .is_paused = is_paused };
-    char key[WR_NAME_SIZE];
-    struct wr_text body = { 0 };
-    warren_status rc = refuse_without_control(admin, err);
-    rc = rc ? rc : check_names(admin, queue, type, err);
-    if (rc) {
-        return rc;
-    }
-    pause.wish.at_ms = wr_clock_wall_ms(NULL);
-    (void)copy(pause.wish.who, sizeof pause.wish.who, who);
-    (void)copy(pause.wish.why, sizeof pause.wish.why, why);
-    if (!copy(pause.queue, sizeof pause.queue, queue) ||
-        !copy(pause.type, sizeof pause.type, type) || !wr_pause_key(key, sizeof key, &pause)) {
-        return wr_fail(err, WARREN_INVALID,
-                       "the names of queue and type together are longer than 248 bytes");
-    }
-    begin(&ear, admin, SAY_MS);
-    wr_pause_write(&pause, &body);
-    rc = open_mouth(&ear, err);
-    rc = rc ? rc : say(&ear, key, &body, true, err);
-    rc = rc ? rc : confirm(&ear, err);
-    wr_text_done(&body);
-    end(&ear);
-    return rc;
-}
-
 static warren_status send_mark(const struct ear *ear, warren_error *err)
 {
     struct wr_text body = { 0 };
@@ -403,7 +379,7 @@ static warren_status read_pauses(const struct ear *ear, struct wr_list *pauses, 
         case WR_EVENT_DELIVERY:
             goes_on = !is_own_mark(ear, &event.delivery->message);
             if (!wr_pause_read(event.delivery->message.body, &pause, NULL)) {
-                wr_pauses_note(pauses, &pause);
+                wr_pauses_note(pauses, &pause, 0);
             }
             (void)wr_broker_ack(ear->admin->broker, EAR, event.tag, false);
             wr_delivery_free(event.delivery);
@@ -411,6 +387,10 @@ static warren_status read_pauses(const struct ear *ear, struct wr_list *pauses, 
         case WR_EVENT_RETURNED:
             wr_delivery_free(event.delivery);
             return explain(ear, 404, "no stream is bound to it", err);
+        case WR_EVENT_OVERSIZED:
+        case WR_EVENT_MALFORMED:
+            (void)wr_broker_ack(ear->admin->broker, event.channel, event.tag, false);
+            break;
         case WR_EVENT_CHANNEL_CLOSED:
         case WR_EVENT_CLOSED:
             return explain(ear, event.code, event.text, err);
@@ -421,30 +401,78 @@ static warren_status read_pauses(const struct ear *ear, struct wr_list *pauses, 
     return WARREN_OK;
 }
 
-warren_status warren_control_paused(warren_admin *admin, warren_pause_visitor *visit, void *user,
-                                    warren_error *err)
+/* All that was said, and is kept, about pauses. */
+static warren_status read_state(warren_admin *admin, struct wr_list *pauses, warren_error *err)
 {
     struct ear ear;
-    struct wr_list pauses = { 0 };
     char stream[WR_NAME_SIZE];
     struct wr_broker *broker = admin->broker;
+    begin(&ear, admin, READ_MS);
+    wr_topology_exchange(stream, sizeof stream, admin->settings->ns, "state");
+    warren_status rc = wr_broker_channel_open(broker, EAR, false, err);
+    rc = rc ? rc : wr_broker_prefetch(broker, EAR, PREFETCH, err);
+    rc = rc ? rc : wr_broker_consume_stream(broker, EAR, stream, "first", "ear", err);
+    if (rc == WARREN_NOT_FOUND) {
+        rc = explain(&ear, 404, "no stream", err);
+    }
+    rc = rc ? rc : send_mark(&ear, err);
+    rc = rc ? rc : read_pauses(&ear, pauses, err);
+    end(&ear);
+    return rc;
+}
+
+warren_status warren_control_pause(warren_admin *admin, const char *queue, const char *type,
+                                   bool is_paused, const char *who, const char *why,
+                                   warren_error *err)
+{
+    struct ear ear;
+    struct wr_pause pause = { .is_paused = is_paused };
+    struct wr_list known = { 0 };
+    char key[WR_NAME_SIZE];
+    struct wr_text body = { 0 };
     warren_status rc = refuse_without_control(admin, err);
+    rc = rc ? rc : check_names(admin, queue, type, err);
     if (rc) {
         return rc;
     }
-    begin(&ear, admin, READ_MS);
-    wr_topology_exchange(stream, sizeof stream, admin->settings->ns, "state");
-    rc = wr_broker_channel_open(broker, EAR, false, err);
-    rc = rc ? rc : wr_broker_prefetch(broker, EAR, PREFETCH, err);
-    rc = rc ? rc : wr_broker_consume_stream(broker, EAR, stream, "ear", err);
-    rc = rc ? rc : send_mark(&ear, err);
-    rc = rc ? rc : read_pauses(&ear, &pauses, err);
+    (void)copy(pause.wish.who, sizeof pause.wish.who, who);
+    (void)copy(pause.wish.why, sizeof pause.wish.why, why);
+    if (!copy(pause.queue, sizeof pause.queue, queue) ||
+        !copy(pause.type, sizeof pause.type, type) || !wr_pause_key(key, sizeof key, &pause)) {
+        return wr_fail(err, WARREN_INVALID,
+                       "the names of queue and type together are longer than 248 bytes");
+    }
+    rc = read_state(admin, &known, err);
+    if (!rc) { /* the last word counts, also if the clock of who said the one before is ahead */
+        int64_t said_ms = wr_pauses_said_ms(&known, &pause);
+        int64_t now_ms = wr_clock_wall_ms(NULL);
+        pause.wish.at_ms = now_ms > said_ms ? now_ms : said_ms + 1;
+    }
+    wr_pauses_done(&known);
+    if (rc) {
+        return rc;
+    }
+    begin(&ear, admin, SAY_MS);
+    wr_pause_write(&pause, &body);
+    rc = open_mouth(&ear, err);
+    rc = rc ? rc : say(&ear, key, &body, true, err);
+    rc = rc ? rc : confirm(&ear, err);
+    wr_text_done(&body);
     end(&ear);
+    return rc;
+}
+
+warren_status warren_control_paused(warren_admin *admin, warren_pause_visitor *visit, void *user,
+                                    warren_error *err)
+{
+    struct wr_list pauses = { 0 };
+    warren_status rc = refuse_without_control(admin, err);
+    rc = rc ? rc : read_state(admin, &pauses, err);
     for (struct wr_link *link = rc ? NULL : pauses.first; link; link = link->next) {
         const struct wr_pause *pause = &WR_OF(link, struct wr_paused, link)->pause;
         const warren_pause_info info = { pause->queue, pause->type, pause->wish.who,
                                          pause->wish.why, pause->wish.at_ms };
-        if (!visit(&info, user)) {
+        if (pause->is_paused && !visit(&info, user)) {
             break;
         }
     }

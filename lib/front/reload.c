@@ -116,15 +116,6 @@ static void refuse(struct reload *reload, const struct wr_difference *difference
     tell(reload, difference, why);
 }
 
-static enum wr_level level_of(const char *name)
-{
-    enum wr_level level = WR_ERROR;
-    while (level < WR_DEBUG && strcmp(name, wr_level_name(level)) != 0) {
-        level++;
-    }
-    return level;
-}
-
 /* NULL: it can be taken. Else why not. */
 static const char *objection(struct reload *reload, const struct wr_difference *difference,
                              struct wr_text *why)
@@ -142,7 +133,7 @@ static const char *objection(struct reload *reload, const struct wr_difference *
         return "a queue's types are fixed until a restart";
     }
     if (strcmp(difference->option->path, "log.level") == 0 &&
-        wr_log_level() != level_of(now->log_level)) {
+        wr_log_level() != wr_level_find(now->log_level)) {
         return "the program has chosen another level (--log-level, warren_log_to)";
     }
     if (strcmp(difference->option->path, "threads") == 0 &&
@@ -197,12 +188,7 @@ static void done(struct reload *reload)
 static warren_status put_into_effect(struct reload *reload, warren_error *err)
 {
     warren *w = reload->w;
-    enum wr_level before = level_of(w->settings->log_level);
     warren_status rc = reload->has_news ? wr_worker_adopt(w, TAKE(reload->newer), err) : WARREN_OK;
-    enum wr_level now = level_of(w->settings->log_level);
-    if (!rc && now != before) {
-        wr_log_set_level(now);
-    }
     for (size_t i = 0; i < reload->list.length && !rc; i++) {
         const struct wr_difference *difference = &reload->list.items[i];
         if (difference->is_live && !difference->is_implied) {
@@ -243,6 +229,7 @@ warren_status warren_reload(warren *w, warren_error *err)
     if (w->state != WR_WORKER_RUNNING) {
         return wr_fail(err, WARREN_STATE, "the worker does not run");
     }
+    WR_SCOPED_LOCK(&w->live_lock);
     warren_status rc = reload_files(&reload, &failure);
     atomic_store(&w->is_as_configured, !rc);
     if (!rc) {

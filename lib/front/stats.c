@@ -29,8 +29,9 @@ static void read_queues(const warren *w, warren_stats_data *out)
 {
     for (size_t i = 0; i < w->roster.source_count; i++) {
         const struct wr_source *source = &w->roster.sources[i];
-        out->received += wr_counted(&source->counts.received);
-        out->redelivered += wr_counted(&source->counts.redelivered);
+        uint64_t again = wr_counted(&source->counts.again);
+        out->received += wr_counted(&source->counts.first) + again;
+        out->redelivered += again;
         add_outcomes(out, &source->strangers);
     }
 }

@@ -142,15 +142,14 @@ static void note_seat(void *user, const struct wr_desk_view *desk)
 static void add_source(struct wr_view_queue *row, const struct wr_source *source)
 {
     const struct wr_source_counts *counts = &source->counts;
-    uint64_t redelivered = wr_counted(&counts->redelivered);
-    uint64_t received = wr_counted(&counts->received);
-    row->deliveries[0] += received > redelivered ? received - redelivered : 0;
-    row->deliveries[1] += redelivered;
+    row->deliveries[0] += wr_counted(&counts->first);
+    row->deliveries[1] += wr_counted(&counts->again);
     row->in_flight += wr_counted(&counts->in_flight);
     row->prefetch += wr_counted(&counts->prefetch);
     if (!source->is_leftover && source->state != WR_SOURCE_CONSUMING) {
         row->is_consumed = false;
     }
+    row->is_paused = row->is_paused || (!source->is_isolated && atomic_load(&source->wants_hold));
     for (size_t i = 0; i < WR_REASONS; i++) {
         row->dead[i] += wr_counted(&counts->dead[i]);
     }

@@ -32,11 +32,12 @@ struct wr_generation {
 struct warren {
     _Atomic(struct wr_settings *) settings; /* the newest */
     _Atomic enum wr_worker_state state;
-    bool is_run;                  /* by warren_run, which SIGTERM ends */
-    int64_t started_ms;           /* wall clock */
-    const struct wr_clock *clock; /* NULL: the machine's */
-    bool is_stepped;              /* no threads: front/testing.c steps the parts */
-    bool is_abandoned;            /* a handler, or a call that can't be cut, still runs: nothing may
+    atomic_bool was_told_to_drain; /* by an order, whose signal has not been taken */
+    bool is_run;                   /* by warren_run, which SIGTERM ends */
+    int64_t started_ms;            /* wall clock */
+    const struct wr_clock *clock;  /* NULL: the machine's */
+    bool is_stepped;               /* no threads: front/testing.c steps the parts */
+    bool is_abandoned; /* a handler, or a call that can't be cut, still runs: nothing may
                                      be freed */
     /* Told of each message that is confirmed, retries aside; may be NULL. */
     void (*confirmed)(void *user, const struct wr_message *message);
@@ -54,7 +55,8 @@ struct warren {
     struct wr_charge *charge; /* NULL: none wanted, or none possible */
     struct wr_watch consumer_watch;
     struct wr_watch publisher_watch;
-    struct wr_watchdog *dog; /* over both; NULL when stepped */
+    struct wr_watch control_watch;
+    struct wr_watchdog *dog; /* over all three; NULL when stepped */
     struct wr_publisher *publisher;
     struct warren_publisher *front; /* the public face of `publisher` */
     struct wr_consumer *consumer;
@@ -82,7 +84,8 @@ warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warre
 /**
  * Puts newer settings into effect: a wr_settings_copy of the present ones, with other values of what
  * is LIVE in the table, and with new queues behind the old ones that the roster accepts. Takes them,
- * also on an error, when nothing has changed. Any thread, while the worker runs.
+ * also on an error, when nothing has changed. Any thread, while the worker runs; the caller holds
+ * live_lock from before the copy on, or what another one puts into effect meanwhile would be undone.
  */
 warren_status wr_worker_adopt(warren *w, struct wr_settings *settings, warren_error *err);
 

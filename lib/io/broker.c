@@ -115,9 +115,10 @@ warren_status wr_broker_consume(struct wr_broker *broker, uint16_t channel, cons
 }
 
 warren_status wr_broker_consume_stream(struct wr_broker *broker, uint16_t channel,
-                                       const char *stream, const char *consumer, warren_error *err)
+                                       const char *stream, const char *offset, const char *consumer,
+                                       warren_error *err)
 {
-    return broker->calls->consume_stream(broker, channel, stream, consumer, err);
+    return broker->calls->consume_stream(broker, channel, stream, offset, consumer, err);
 }
 
 warren_status wr_broker_cancel(struct wr_broker *broker, uint16_t channel, const char *consumer,

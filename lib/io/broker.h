@@ -187,10 +187,11 @@ warren_status wr_broker_prefetch(struct wr_broker *broker, uint16_t channel, uin
 warren_status wr_broker_consume(struct wr_broker *broker, uint16_t channel, const char *queue,
                                 const char *consumer, warren_error *err);
 
-/** The same of a stream, from its first message on. Each must be acknowledged, or no more come. The
- * memory broker has no streams: FAILED. */
+/** The same of a stream, from `offset` on: "first", or "next" for what is yet to come. Each must be
+ * acknowledged, or no more come. The memory broker has no streams: FAILED. */
 warren_status wr_broker_consume_stream(struct wr_broker *broker, uint16_t channel,
-                                       const char *stream, const char *consumer, warren_error *err);
+                                       const char *stream, const char *offset, const char *consumer,
+                                       warren_error *err);
 
 /** Ends a consumer. Deliveries that were under way still come out of wr_broker_next. */
 warren_status wr_broker_cancel(struct wr_broker *broker, uint16_t channel, const char *consumer,
@@ -248,7 +249,7 @@ struct wr_broker_calls {
     warren_status (*consume)(struct wr_broker *, uint16_t, const char *, const char *,
                              warren_error *);
     warren_status (*consume_stream)(struct wr_broker *, uint16_t, const char *, const char *,
-                                    warren_error *);
+                                    const char *, warren_error *);
     warren_status (*cancel)(struct wr_broker *, uint16_t, const char *, warren_error *);
     warren_status (*ack)(struct wr_broker *, uint16_t, uint64_t, bool);
     warren_status (*nack)(struct wr_broker *, uint16_t, uint64_t, bool, bool);

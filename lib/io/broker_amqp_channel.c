@@ -87,15 +87,15 @@ warren_status wr_amqp_consume(struct wr_broker *broker, uint16_t number, const c
 }
 
 warren_status wr_amqp_consume_stream(struct wr_broker *broker, uint16_t number, const char *stream,
-                                     const char *consumer, warren_error *err)
+                                     const char *offset, const char *consumer, warren_error *err)
 {
-    amqp_table_entry_t offset = { .key = wr_amqp_string("x-stream-offset"),
-                                  .value = { .kind = AMQP_FIELD_KIND_UTF8,
-                                             .value = { .bytes = wr_amqp_string("first") } } };
+    amqp_table_entry_t from = { .key = wr_amqp_string("x-stream-offset"),
+                                .value = { .kind = AMQP_FIELD_KIND_UTF8,
+                                           .value = { .bytes = wr_amqp_string(offset) } } };
     amqp_basic_consume_t consume = {
         .queue = wr_amqp_string(stream),
         .consumer_tag = wr_amqp_string(consumer),
-        .arguments = { 1, &offset },
+        .arguments = { 1, &from },
     };
     return wr_amqp_ask_on(broker, number, AMQP_BASIC_CONSUME_METHOD, &consume, err);
 }

@@ -272,7 +272,7 @@ warren_status wr_amqp_prefetch(struct wr_broker *broker, uint16_t channel, uint1
 warren_status wr_amqp_consume(struct wr_broker *broker, uint16_t channel, const char *queue,
                               const char *consumer, warren_error *err);
 warren_status wr_amqp_consume_stream(struct wr_broker *broker, uint16_t channel, const char *stream,
-                                     const char *consumer, warren_error *err);
+                                     const char *offset, const char *consumer, warren_error *err);
 warren_status wr_amqp_cancel(struct wr_broker *broker, uint16_t channel, const char *consumer,
                              warren_error *err);
 warren_status wr_amqp_ack(struct wr_broker *broker, uint16_t channel, uint64_t tag, bool multiple);

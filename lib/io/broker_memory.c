@@ -312,10 +312,11 @@ static warren_status consume(struct wr_broker *broker, uint16_t number, const ch
 }
 
 static warren_status consume_stream(struct wr_broker *broker, uint16_t number, const char *stream,
-                                    const char *consumer, warren_error *err)
+                                    const char *offset, const char *consumer, warren_error *err)
 {
     (void)broker;
     (void)number;
+    (void)offset;
     (void)consumer;
     return wr_fail(err, WARREN_FAILED, "%s: the memory broker has no streams", stream);
 }

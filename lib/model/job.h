@@ -47,6 +47,7 @@ struct warren_job {
     uint64_t tag;                           /* of the delivery */
     uint32_t generation;                    /* of the connection it came over */
     bool redelivered;
+    bool is_held;   /* its type is paused: it goes into the ladder without a run */
     bool is_booked; /* the crash book knows of it */
 
     struct wr_bookkeeping books; /* as the message said */

@@ -45,7 +45,12 @@ struct wr_compose {
 warren_status wr_parcel_compose(struct wr_parcel *parcel, const struct warren_message *message,
                                 const struct wr_compose *how, warren_error *err);
 
-enum wr_forward_kind { WR_FORWARD_RETRY, WR_FORWARD_SNOOZE, WR_FORWARD_DEAD };
+enum wr_forward_kind {
+    WR_FORWARD_RETRY,
+    WR_FORWARD_SNOOZE,
+    WR_FORWARD_HOLD, /* its type is paused: it comes again, and nothing is counted */
+    WR_FORWARD_DEAD
+};
 
 /** How a job goes on. */
 struct wr_forward {

@@ -115,7 +115,7 @@ static void add_bookkeeping(struct wr_text *out, const struct warren_job *job,
                             const struct wr_forward *how)
 {
     const struct wr_bookkeeping *books = &job->books;
-    bool failed_now = how->kind != WR_FORWARD_SNOOZE && how->text;
+    bool failed_now = (how->kind == WR_FORWARD_RETRY || how->kind == WR_FORWARD_DEAD) && how->text;
     int64_t first_failed = books->first_failed_ms ? books->first_failed_ms
                            : failed_now           ? how->wall_ms
                                                   : 0;

@@ -57,6 +57,8 @@ static const struct wr_metric metrics[] = {
       WR_CELL_U64, QUEUE(prefetch) },
     { "warren_queue_consumed", WR_GAUGE, WR_OF_QUEUE, ALONE, "1 while the queue is consumed.",
       WR_CELL_BOOL, QUEUE(is_consumed) },
+    { "warren_queue_paused", WR_GAUGE, WR_OF_QUEUE, ALONE, "1 while an operator has it paused.",
+      WR_CELL_BOOL, QUEUE(is_paused) },
     { "warren_jobs_given_back", WR_COUNTER, WR_OF_WORKER, ALONE,
       "Jobs returned to the broker before they had started.", WR_CELL_U64, STAT(given_back) },
     { "warren_jobs_stale", WR_COUNTER, WR_OF_WORKER, ALONE,

@@ -28,6 +28,7 @@ struct wr_view_queue {
     uint64_t prefetch;
     bool has_types;
     bool is_consumed;
+    bool is_paused; /* by an operator */
     uint64_t dead[WR_REASONS];
 };
 

@@ -24,7 +24,7 @@ build_plugin()
 # The address of a worker, once it says it.
 has_address()
 {
-    address=$(sed -n 's/.*"event":"http.listen","address":"\([^"]*\)".*/\1/p' background.err)
+    address=$(sed -n 's/.*"event":"http.listen",.*"address":"\([^"]*\)".*/\1/p' background.err)
     [[ -n $address ]] && curl -sf "http://$address/readyz" >/dev/null
 }
 

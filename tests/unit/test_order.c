@@ -117,17 +117,49 @@ static void the_last_word_on_a_queue_holds(void)
     struct wr_list pauses = { 0 };
     struct wr_pause queue = make_pause("emails", "", true);
     struct wr_pause type = make_pause("emails", "email.digest", true);
-    wr_pauses_note(&pauses, &queue);
-    wr_pauses_note(&pauses, &type);
-    wr_pauses_note(&pauses, &type);
+    wr_pauses_note(&pauses, &queue, 0);
+    wr_pauses_note(&pauses, &type, 0);
+    wr_pauses_note(&pauses, &type, 0);
     CU_ASSERT_EQUAL(pauses.length, 2);
     CU_ASSERT_PTR_NOT_NULL(wr_pauses_find(&pauses, &queue));
     queue.is_paused = false;
-    wr_pauses_note(&pauses, &queue);
+    wr_pauses_note(&pauses, &queue, 0);
     CU_ASSERT_PTR_NULL(wr_pauses_find(&pauses, &queue));
     CU_ASSERT_PTR_NOT_NULL(wr_pauses_find(&pauses, &type));
-    wr_pauses_note(&pauses, &queue);
-    CU_ASSERT_EQUAL(pauses.length, 1);
+    wr_pauses_done(&pauses);
+}
+
+static void an_older_word_that_comes_late_changes_nothing(void)
+{
+    struct wr_list pauses = { 0 };
+    struct wr_pause begun = make_pause("emails", "", true);
+    struct wr_pause ended = make_pause("emails", "", false);
+    begun.wish.at_ms = 1000;
+    ended.wish.at_ms = 2000;
+    wr_pauses_note(&pauses, &begun, 1);
+    CU_ASSERT_PTR_NOT_NULL(wr_pauses_find(&pauses, &begun));
+    wr_pauses_note(&pauses, &ended, 2);
+    wr_pauses_note(&pauses, &begun, 3); /* somebody said it again behind its end */
+    CU_ASSERT_PTR_NULL(wr_pauses_find(&pauses, &begun));
+    CU_ASSERT_EQUAL(wr_pauses_said_ms(&pauses, &begun), 2000);
+    begun.wish.at_ms = 3000;
+    wr_pauses_note(&pauses, &begun, 4);
+    CU_ASSERT_PTR_NOT_NULL(wr_pauses_find(&pauses, &begun));
+    wr_pauses_done(&pauses);
+}
+
+static void what_is_over_makes_room(void)
+{
+    struct wr_list pauses = { 0 };
+    for (int i = 0; i < 1500; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "q%d", i);
+        struct wr_pause pause = make_pause(name, "", i >= 1000);
+        wr_pauses_note(&pauses, &pause, 0);
+    }
+    struct wr_pause last = make_pause("q1499", "", true);
+    CU_ASSERT_EQUAL(pauses.length, 1000);
+    CU_ASSERT_PTR_NOT_NULL(wr_pauses_find(&pauses, &last));
     wr_pauses_done(&pauses);
 }
 
@@ -138,7 +170,7 @@ static void nobody_can_fill_the_memory_with_pauses(void)
         char name[32];
         (void)snprintf(name, sizeof name, "q%d", i);
         struct wr_pause pause = make_pause(name, "", true);
-        wr_pauses_note(&pauses, &pause);
+        wr_pauses_note(&pauses, &pause, 0);
     }
     CU_ASSERT_EQUAL(pauses.length, 1000);
     wr_pauses_done(&pauses);
@@ -153,6 +185,8 @@ int main(void)
     CU_ADD_TEST(suite, what_a_newer_sender_adds_is_left_alone);
     CU_ADD_TEST(suite, a_pause_is_read_as_it_was_written);
     CU_ADD_TEST(suite, the_last_word_on_a_queue_holds);
+    CU_ADD_TEST(suite, an_older_word_that_comes_late_changes_nothing);
+    CU_ADD_TEST(suite, what_is_over_makes_room);
     CU_ADD_TEST(suite, nobody_can_fill_the_memory_with_pauses);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
