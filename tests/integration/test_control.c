@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "crew.h"
 #include "live.h"
 #include "warren/control.h"
@@ -206,6 +207,21 @@ static void what_is_set_holds_at_once(void)
     close_stage(&stage);
 }
 
+static void the_level_of_the_log_is_set_at_once(void)
+{
+    struct stage stage = open_stage(crew_accept, NULL);
+    enum wr_level before = wr_log_level();
+    warren_order set = { .order = "set", .option = "log.level", .value = "debug" };
+    CU_ASSERT_EQUAL(order(&stage, set), WARREN_OK);
+    CU_ASSERT_PTR_NOT_NULL(strstr(answers.text, "\"ok\":true"));
+    CU_ASSERT_EQUAL(wr_log_level(), WR_DEBUG);
+    set.value = "info";
+    CU_ASSERT_EQUAL(order(&stage, set), WARREN_OK);
+    CU_ASSERT_EQUAL(wr_log_level(), WR_INFO);
+    wr_log_set_level(before);
+    close_stage(&stage);
+}
+
 static bool is_open(void *user)
 {
     return atomic_load((atomic_bool *)user);
@@ -227,7 +243,8 @@ static void a_worker_whose_handlers_are_stuck_answers(void)
     CU_ASSERT(crew_wait_runs(2, MOST_MS));
     CU_ASSERT(wait_for_news(&stage, "\"type\":\"letter\",\"running\":2,\"concurrency\":2"));
     CU_ASSERT_PTR_NOT_NULL(strstr(answers.text, "\"busy\":2"));
-    const char *jobs = strstr(answers.text, "\"jobs\":[{\"queue\":\"post\",\"type\":\"letter\",\"id\":\"");
+    const char *jobs =
+        strstr(answers.text, "\"jobs\":[{\"queue\":\"post\",\"type\":\"letter\",\"id\":\"");
     CU_ASSERT_PTR_NOT_NULL(jobs); /* and says which jobs those are */
     CU_ASSERT(jobs && (strstr(jobs, crew_run(0).id) || strstr(jobs, crew_run(1).id)));
     atomic_store(&gate, true);
@@ -281,6 +298,52 @@ static void a_paused_queue_waits_also_for_workers_that_start_later(void)
     close_stage(&stage);
 }
 
+static bool has_reconnected(void *user)
+{
+    warren_stats_data stats = { .size = sizeof stats };
+    warren_stats(user, &stats);
+    return stats.connections > 1 && stats.ready;
+}
+
+static void a_pause_holds_over_lost_connections(void)
+{
+    struct stage stage = open_stage(crew_accept, NULL);
+    set_pause(&stage, NULL, true);
+    CU_ASSERT(wait_for_news(&stage, "\"consumed\":false,\"paused\":true"));
+    warren_admin_close(stage.admin);
+    free(live_ctl("close_all_connections", "--vhost", live_vhost(), "a test", NULL));
+    CU_ASSERT(live_wait(has_reconnected, stage.w, 2 * MOST_MS));
+    CU_ASSERT_EQUAL_FATAL(warren_admin_open(&stage.admin, stage.config, NULL), WARREN_OK);
+    CU_ASSERT(wait_for_news(&stage, "\"consumed\":false,\"paused\":true"));
+    publish(&stage, "letter", JOBS);
+    CU_ASSERT(crew_wait_depth(stage.config, "post", JOBS, MOST_MS));
+    CU_ASSERT_EQUAL(crew_runs(), 0);
+    set_pause(&stage, NULL, false);
+    CU_ASSERT(crew_wait_runs(JOBS, MOST_MS));
+    close_stage(&stage);
+}
+
+static void a_queue_that_a_reload_brings_is_paused_from_the_first(void)
+{
+    static const char more[] =
+        "queues: ( { name = \"post\"; jobs: ( { type = \"letter\"; concurrency = 2; }, { type = "
+        "\"parcel\"; concurrency = 2; }, { type = \"telegram\"; isolate = true; } ); }, { name = "
+        "\"annex\"; jobs: ( { type = \"parcel\"; } ); } );";
+    struct stage stage = open_stage(crew_accept, NULL);
+    crew_change(stage.config, more);
+    warren_admin_close(stage.admin);
+    CU_ASSERT_EQUAL_FATAL(warren_admin_open(&stage.admin, stage.config, NULL), WARREN_OK);
+    CU_ASSERT_EQUAL(
+        warren_control_pause(stage.admin, "annex", NULL, true, "test@here", "a test", NULL),
+        WARREN_OK);
+    CU_ASSERT_EQUAL(warren_reload(stage.w, NULL), WARREN_OK);
+    CU_ASSERT(wait_for_news(&stage, "\"queue\":\"annex\",\"in_flight\":0"));
+    CU_ASSERT(wait_for_news(&stage, "\"consumed\":false,\"paused\":true"));
+    CU_ASSERT_EQUAL(warren_control_pause(stage.admin, "annex", NULL, false, "test@here", "", NULL),
+                    WARREN_OK);
+    close_stage(&stage);
+}
+
 static void of_a_paused_type_the_others_go_on(void)
 {
     struct stage stage = open_stage(crew_accept, NULL);
@@ -329,6 +392,9 @@ int main(void)
     CU_ADD_TEST(suite, what_is_set_holds_at_once);
     CU_ADD_TEST(suite, a_worker_whose_handlers_are_stuck_answers);
     CU_ADD_TEST(suite, a_paused_queue_waits_also_for_workers_that_start_later);
+    CU_ADD_TEST(suite, the_level_of_the_log_is_set_at_once);
+    CU_ADD_TEST(suite, a_pause_holds_over_lost_connections);
+    CU_ADD_TEST(suite, a_queue_that_a_reload_brings_is_paused_from_the_first);
     CU_ADD_TEST(suite, of_a_paused_type_the_others_go_on);
     CU_ADD_TEST(suite, what_was_paused_and_resumed_long_ago_is_no_matter);
     CU_basic_run_tests();
