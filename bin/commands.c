@@ -49,9 +49,10 @@ static const struct option_row pace[] = {
 };
 
 static const struct option_row canaries[] = {
-    { "canary", 0, "N", "replay so many first, and stop (exit 5) if one of them dies again" },
+    { "canary", 0, "N",
+      "replay so many first, and stop (exit 5) if one dies again or may not have run" },
     { "canary-wait", 0, "DURATION",
-      "how long to watch them; default: as the retries can take, and 10s" },
+      "how long to watch them; default: as waits and runs can take, and 10s" },
     END
 };
 

@@ -3,7 +3,8 @@
 // it comes back: a dead letter that was replayed since the canaries were sent. The dead queue is asked
 // for its depth twice a second, which costs nothing; it is looked through when the depth has changed,
 // and when the time is over. Replays that somebody else does meanwhile count, too: then this one stops
-// without need, which is the safe side.
+// without need, which is the safe side. So does one whose queue nobody consumes, or that still has
+// messages at the end: the canaries may be among them, and have shown nothing yet.
 #include "dead_canary.h"
 
 #include <inttypes.h>
@@ -18,7 +19,7 @@
 
 enum {
     MOST = 1000,
-    MARGIN_MS = 10 * 1000,       /* for the runs themselves, beside the waits between them */
+    MARGIN_MS = 10 * 1000,       /* beside the waits and the runs: until a worker takes them */
     LONGEST_MS = 10 * 60 * 1000, /* unless it is asked for */
     ASK_MS = 500,
     LOOK_MS = 2000 /* between two looks at the least */
@@ -54,16 +55,29 @@ struct watching {
     warren_admin *admin;
     const char *queue;
     int64_t sent_ms;
-    uint64_t depth; /* of the dead queue when it was asked last */
+    uint64_t depth;       /* of the dead queue when it was asked last */
+    uint64_t waiting;     /* then, too: messages that no worker of the queue has taken */
+    char unconsumed[256]; /* then, too: where they run and no worker is; "": everywhere is one */
     size_t returned;
     char id[256]; /* of the first that came back */
     char error[512];
 };
 
+/* A configured queue's own come first, then its isolated ones, then its dead one. */
 static bool find_depth(const warren_queue_info *info, void *user)
 {
     struct watching *watching = user;
     bool is_dead_queue = strcmp(info->kind, "dead") == 0;
+    if (strcmp(info->kind, "work") == 0) {
+        watching->waiting = 0;
+        watching->unconsumed[0] = '\0';
+    }
+    if (!is_dead_queue) {
+        watching->waiting += info->messages;
+        if (info->exists && !info->consumers) {
+            (void)snprintf(watching->unconsumed, sizeof watching->unconsumed, "%s", info->name);
+        }
+    }
     if (is_dead_queue &&
         (strcmp(info->queue, watching->queue) == 0 || strcmp(info->name, watching->queue) == 0)) {
         watching->depth = info->messages;
@@ -99,8 +113,9 @@ static int64_t choose_wait(warren_admin *admin, const char *queue, const struct 
     }
     if (warren_dead_patience(admin, queue, &patience_ms, NULL) ||
         patience_ms > LONGEST_MS - MARGIN_MS) {
-        say("a job of %s may be retried for %" PRId64 " s before it is dead, and the canaries are "
-            "watched for %d s: --canary-wait changes that",
+        say("a job of %s may take %" PRId64
+            " s until it is dead, and the canaries are watched for %d "
+            "s: --canary-wait changes that",
             queue, patience_ms / 1000, LONGEST_MS / 1000);
         return LONGEST_MS;
     }
@@ -133,6 +148,25 @@ static warren_status watch(struct watching *watching, int64_t wait_ms, warren_er
     return rc;
 }
 
+/* Whether nothing says that the canaries still wait for a worker; else it is said. */
+static bool have_run(const struct watching *watching, size_t count)
+{
+    if (*watching->unconsumed) {
+        say("stopped: the %zu canaries may not have run yet, since no worker consumes %s; all "
+            "others still stand in the dead queue",
+            count, watching->unconsumed);
+        return false;
+    }
+    if (watching->waiting) {
+        say("stopped: the %zu canaries may not have run yet, since %" PRIu64
+            " messages still wait for the workers of %s; all others still stand in the dead queue "
+            "(--canary-wait watches longer)",
+            count, watching->waiting, watching->queue);
+        return false;
+    }
+    return true;
+}
+
 static bool goes_on(const warren_dead_letter *letter, void *user)
 {
     (void)letter;
@@ -162,6 +196,9 @@ enum dead_canary_end dead_canary_send(warren_admin *admin, const warren_dead_fil
             "in the dead queue",
             watching.returned, *out_count, *watching.id ? watching.id : "one without an id",
             watching.error);
+        return CANARY_FAILED;
+    }
+    if (!say_is_interrupted() && !have_run(&watching, *out_count)) {
         return CANARY_FAILED;
     }
     if (!say_is_interrupted()) {

@@ -10,7 +10,7 @@
 
 struct dead_canary {
     size_t count;    /* 0: none */
-    int64_t wait_ms; /* how long they are watched; 0: as long as the retry policy says */
+    int64_t wait_ms; /* how long they are watched; 0: as long as their runs and waits may take */
 };
 
 /** Reads --canary and --canary-wait. False, with a message, when they are wrong. */
@@ -18,7 +18,7 @@ bool dead_canary_read(const struct args *args, struct dead_canary *out);
 
 enum dead_canary_end {
     CANARY_LIVES,  /* none came back in time: the others may follow */
-    CANARY_FAILED, /* some did, and it was said */
+    CANARY_FAILED, /* some did, or they have not run yet, and it was said */
     CANARY_BROKEN  /* it could not be found out: `*rc` and `err` say why */
 };
 

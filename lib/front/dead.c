@@ -12,7 +12,7 @@
 #include "model/retry.h"
 #include "model/topology.h"
 
-enum { NAME_SIZE = 256, GROUPS_MOST = 1000 };
+enum { NAME_SIZE = 256, GROUPS_MOST = 1000, UNTIMED_RUN_MS = 30 * 1000 };
 
 void warren_dead_watch(warren_admin *admin, warren_dead_progress *progress, void *user)
 {
@@ -142,6 +142,16 @@ warren_status warren_dead_replay(warren_admin *admin, const warren_dead_filter *
     return replay_to(&homes, &hunt, out_count);
 }
 
+/* All waits and all runs of a job. */
+static int64_t patience_of(const struct wr_retry_policy *policy, int64_t timeout_ms)
+{
+    int64_t run_ms = timeout_ms ? timeout_ms : UNTIMED_RUN_MS;
+    int64_t waits_ms = wr_retry_total_ms(policy);
+    return run_ms > (INT64_MAX - waits_ms) / policy->attempts
+               ? INT64_MAX
+               : waits_ms + policy->attempts * run_ms;
+}
+
 warren_status warren_dead_patience(warren_admin *admin, const char *queue, int64_t *out_ms,
                                    warren_error *err)
 {
@@ -150,9 +160,9 @@ warren_status warren_dead_patience(warren_admin *admin, const char *queue, int64
         return wr_fail(err, WARREN_NOT_FOUND, "queue \"%s\" is not in this configuration",
                        queue ? queue : "");
     }
-    int64_t longest_ms = wr_retry_total_ms(&settings->retry);
+    int64_t longest_ms = patience_of(&settings->retry, 0);
     for (size_t i = 0; i < settings->job_count; i++) {
-        int64_t total_ms = wr_retry_total_ms(&settings->jobs[i].retry);
+        int64_t total_ms = patience_of(&settings->jobs[i].retry, settings->jobs[i].timeout_ms);
         longest_ms = total_ms > longest_ms ? total_ms : longest_ms;
     }
     *out_ms = longest_ms;
@@ -183,7 +193,8 @@ warren_status warren_dead_move(warren_admin *admin, const warren_dead_filter *fi
                                const char *target, warren_dead_visitor *before, void *user,
                                size_t *out_count, warren_error *err)
 {
-    const struct wr_queue_settings *queue = wr_hunt_queue(admin->settings, target);
+    const char *wanted = target ? target : "";
+    const struct wr_queue_settings *queue = wr_hunt_queue(admin->settings, wanted);
     const struct wr_queue_settings *from = wr_hunt_queue(admin->settings, filter->queue);
     struct wr_homes homes = { .admin = admin };
     struct wr_hunt hunt = { .admin = admin,
@@ -201,14 +212,14 @@ warren_status warren_dead_move(warren_admin *admin, const warren_dead_filter *fi
         return wr_fail(err, WARREN_NOT_FOUND,
                        "queue \"%s\" is not in this configuration: want the name of a configured "
                        "queue or of its dead queue",
-                       target);
+                       wanted);
     }
-    if (strcmp(target, queue->name) == 0) {
+    if (strcmp(wanted, queue->name) == 0) {
         homes.target = queue;
         return replay_to(&homes, &hunt, out_count);
     }
     if (queue == from) {
-        return wr_fail(err, WARREN_STATE, "%s is the dead queue that they are in", target);
+        return wr_fail(err, WARREN_STATE, "%s is the dead queue that they are in", wanted);
     }
     hunt.with = queue;
     warren_status rc = check_dead_queue(admin, queue, err);

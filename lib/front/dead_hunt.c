@@ -83,7 +83,7 @@ static bool go_on(void *user, uint64_t visited, uint64_t total)
 const struct wr_queue_settings *wr_hunt_queue(const struct wr_settings *settings,
                                               const char *wanted)
 {
-    for (size_t i = 0; i < settings->queue_count; i++) {
+    for (size_t i = 0; wanted && i < settings->queue_count; i++) {
         char dead[NAME_SIZE];
         wr_topology_dead_queue(dead, sizeof dead, settings->queues[i].name);
         if (strcmp(wanted, settings->queues[i].name) == 0 || strcmp(wanted, dead) == 0) {

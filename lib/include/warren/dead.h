@@ -128,8 +128,10 @@ WARREN_API warren_status warren_dead_replay(warren_admin *admin, const warren_de
                                             warren_dead_visitor *before, void *user,
                                             size_t *out_count, warren_error *err);
 
-/** How long a job of this queue may wait between its first run and its dead letter: all waits of the
- * longest retry policy of its types, in ms. Its runs come on top. NOT_FOUND: no such queue. */
+/** How long it may take from a job's first run to its dead letter, for the slowest type of this queue: all
+ * waits of its retry policy, and each run as long as its timeout (30 s without one), in ms. What messages
+ * say of their own (`x-warren-max-attempts`, `x-warren-backoff`) is not counted, nor is the time that
+ * they wait for a worker. NOT_FOUND: no such queue. */
 WARREN_API warren_status warren_dead_patience(warren_admin *admin, const char *queue,
                                               int64_t *out_ms, warren_error *err);
 
