@@ -141,15 +141,20 @@ int cmd_dead_show(const struct args *args)
     if (warren_admin_open(&admin, args_config(args), &err)) {
         return say_failure(&err);
     }
+    dead_filter_watch(admin, "looking");
     bool is_ready = spool_begin();
     warren_status rc =
         is_ready ? warren_dead_each(admin, &filter, dead_show_letter, &show, &err) : WARREN_OK;
     warren_admin_close(admin);
+    say_progress_done();
     if (!is_ready || output_flush() || !spool_end()) {
         return EXIT_FAILED;
     }
     if (rc) {
         return say_failure(&err);
+    }
+    if (!show.found && say_is_interrupted()) {
+        return EXIT_PARTLY;
     }
     if (!show.found) {
         say("queue %s has no dead letter %s: `warren dead list %s` shows them", filter.queue,

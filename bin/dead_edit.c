@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +17,14 @@
 
 #include "args.h"
 #include "command.h"
+#include "dead_filter.h"
 #include "dead_record.h"
 #include "say.h"
 #include "warren/dead.h"
 
 enum {
     FORM_MOST = 192 * 1024 * 1024,
+    DEEPEST = 64, /* levels of a letter's JSON, as the library reads it */
     PLAIN = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
     PRETTY = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE
 };
@@ -52,6 +55,23 @@ static bool differs_only_in_spaces(const char *a, const char *b)
     }
 }
 
+/* A letter's JSON, from headers as deep as they may be; `*problem` says why it is none. */
+static struct json_object *parse_letter(const char *text, enum json_tokener_error *problem)
+{
+    struct json_tokener *tokener = json_tokener_new_ex(DEEPEST);
+    size_t size = strlen(text);
+    struct json_object *letter = NULL;
+    *problem = json_tokener_error_size;
+    if (tokener && size < INT_MAX) {
+        letter = json_tokener_parse_ex(tokener, text, (int)size + 1); /* with its NUL: the end */
+        *problem = json_tokener_get_error(tokener);
+    }
+    if (tokener) {
+        json_tokener_free(tokener);
+    }
+    return letter;
+}
+
 /* The body as a tree, when it is JSON that can be written back as it was. */
 static struct json_object *parse_body(struct json_object *letter)
 {
@@ -71,14 +91,18 @@ static struct json_object *parse_body(struct json_object *letter)
 /* What an editor shows; the caller frees. */
 static char *make_form(const char *line)
 {
-    struct json_object *letter = json_tokener_parse(line);
+    enum json_tokener_error problem;
+    struct json_object *letter = parse_letter(line, &problem);
     struct json_object *body = letter ? parse_body(letter) : NULL;
     char *form = NULL;
     if (body) {
         json_object_object_del(letter, "body");
         json_object_object_add(letter, BODY_AS_JSON, body);
     }
-    if (letter && asprintf(&form, "%s\n", json_object_to_json_string_ext(letter, PRETTY)) < 0) {
+    if (!letter) {
+        say("the letter can't be shown for an edit: %s", json_tokener_error_desc(problem));
+    } else if (asprintf(&form, "%s\n", json_object_to_json_string_ext(letter, PRETTY)) < 0) {
+        say("no memory to show the letter for an edit");
         form = NULL;
     }
     json_object_put(letter);
@@ -89,8 +113,9 @@ static char *make_form(const char *line)
 static char *make_line(const char *form, const char *before)
 {
     enum json_tokener_error problem;
-    struct json_object *letter = json_tokener_parse_verbose(form, &problem);
-    struct json_object *old = json_tokener_parse(before);
+    enum json_tokener_error ignored;
+    struct json_object *letter = parse_letter(form, &problem);
+    struct json_object *old = parse_letter(before, &ignored);
     struct json_object *old_body = old ? parse_body(old) : NULL;
     struct json_object *body = NULL;
     char *line = NULL;
@@ -184,7 +209,22 @@ static bool write_form(char *path, const char *form)
     if (!is_whole) {
         say("%s: %s", path, strerror(errno));
     }
+    if (file >= 0 && !is_whole) {
+        (void)unlink(path);
+    }
     return is_whole;
+}
+
+/* Removes the file unless somebody typed something into it; then says where that is. */
+static void remove_untouched(const char *path, const char *form)
+{
+    char *typed = read_file(path);
+    if (typed && strcmp(typed, form) == 0) {
+        (void)unlink(path);
+    } else {
+        say("what was typed is in %s, and --file takes it from there", path);
+    }
+    free(typed);
 }
 
 /* What comes out of the editor, and where it stands; the caller frees. NULL, with a message, and the exit
@@ -195,10 +235,10 @@ static char *edit_form(const char *before, char *path, int *code)
     char *edited = NULL;
     if (form && write_form(path, form)) {
         edited = run_editor(path) ? read_file(path) : NULL;
-        if (!edited || strcmp(edited, form) == 0) {
+        if (!edited) {
+            remove_untouched(path, form);
+        } else if (strcmp(edited, form) == 0) {
             (void)unlink(path);
-        }
-        if (edited && strcmp(edited, form) == 0) {
             say("nothing was edited, and nothing was changed");
             free(edited);
             edited = NULL;
@@ -279,10 +319,21 @@ static char *find_letter(warren_admin *admin, const struct args *args, int *code
     warren_dead_filter filter = { .queue = args_operand(args, 0),
                                   .id = args_operand(args, 1),
                                   .limit = 1 };
+    dead_filter_watch(admin, "looking");
     warren_status rc = warren_dead_each(admin, &filter, write_letter, &found, &err);
+    say_progress_done();
     if (rc || found.rc) {
         *code = say_failure(&err);
-    } else if (!found.line) {
+        free(found.line);
+        return NULL;
+    }
+    if (say_is_interrupted()) {
+        say("stopped; nothing was changed");
+        *code = EXIT_PARTLY;
+        free(found.line);
+        return NULL;
+    }
+    if (!found.line) {
         say("queue %s has no dead letter %s: `warren dead list %s` shows them", filter.queue,
             filter.id, filter.queue);
         *code = EXIT_NOT_FOUND;
@@ -304,10 +355,16 @@ static int replace(const struct args *args, const char *before, const char *afte
                               .replays = args_has(args, "replay") };
     warren_status rc = warren_admin_open(&admin, args_config(args), &err);
     if (!rc) {
+        dead_filter_watch(admin, "replacing");
         rc = warren_dead_replace(admin, &edit, &err);
         warren_admin_close(admin);
+        say_progress_done();
     }
     free(who);
+    if (rc == WARREN_NOT_FOUND && say_is_interrupted()) { /* before the walk came to it */
+        say("stopped; nothing was changed");
+        return EXIT_PARTLY;
+    }
     if (rc) {
         return say_failure(&err);
     }
@@ -326,7 +383,10 @@ static int edit_letter(const struct args *args, const char *before)
     int code = EXIT_FAILED;
     char *edited = given ? read_file(given) : edit_form(before, path, &code);
     char *after = edited ? make_line(edited, before) : NULL;
-    if (after) {
+    if (after && say_is_interrupted()) {
+        say("stopped; nothing was changed");
+        code = EXIT_PARTLY;
+    } else if (after) {
         code = keep_both(args, before, after) ? replace(args, before, after) : EXIT_FAILED;
     }
     if (edited && !given) {
