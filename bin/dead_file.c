@@ -9,6 +9,7 @@
 #include "args.h"
 #include "command.h"
 #include "dead_filter.h"
+#include "escape.h"
 #include "output.h"
 #include "say.h"
 #include "spool.h"
@@ -28,7 +29,8 @@ static bool export_letter(const warren_dead_letter *letter, void *user)
     if (warren_dead_write(letter, &line, NULL)) {
         export->unreadable++;
     } else {
-        puts(line);
+        escape_json(stdout, line);
+        fputc('\n', stdout);
         export->count++;
     }
     free(line);
@@ -75,6 +77,11 @@ int cmd_dead_export(const struct args *args)
 
 /* --- import --- */
 
+enum {
+    LINE_FIRST = 4096,
+    LINE_MOST = 192 * 1024 * 1024 /* a letter's line is never longer */
+};
+
 struct import {
     const char *path; /* for messages */
     FILE *file;
@@ -83,23 +90,55 @@ struct import {
     long skipped; /* lines before the first that is wanted */
     bool is_over;
     bool has_failed;
+    bool is_too_long; /* the line that comes next */
 };
+
+/* Room for one more byte. */
+static bool grow(struct import *import, size_t size)
+{
+    if (size < import->capacity) {
+        return true;
+    }
+    size_t capacity = import->capacity ? 2 * import->capacity : LINE_FIRST;
+    char *grown = realloc(import->line, capacity);
+    if (grown) {
+        import->line = grown;
+        import->capacity = capacity;
+    }
+    return grown != NULL;
+}
+
+/* The next line with its newline, if it has one; 0: there is none, or it can't be read. A file without
+ * newlines mustn't fill the memory. */
+static size_t read_line(struct import *import)
+{
+    size_t size = 0;
+    int byte = 0;
+    while (byte != '\n' && (byte = getc_unlocked(import->file)) != EOF) {
+        import->is_too_long = size > LINE_MOST;
+        if (import->is_too_long) {
+            return 0;
+        }
+        if (!grow(import, size)) {
+            import->has_failed = true;
+            return 0;
+        }
+        import->line[size++] = (char)byte;
+    }
+    import->has_failed = ferror(import->file) != 0;
+    return import->has_failed ? 0 : size;
+}
 
 static bool next_line(const char **line, size_t *size, void *user)
 {
     struct import *import = user;
-    if (say_is_interrupted()) {
+    if (say_is_interrupted() || import->is_over || import->is_too_long) {
         return false;
     }
-    ssize_t length = getline(&import->line, &import->capacity, import->file);
-    if (length < 0) {
-        import->is_over = true;
-        import->has_failed = ferror(import->file) != 0;
-        return false;
-    }
+    *size = read_line(import);
     *line = import->line;
-    *size = (size_t)length;
-    return true;
+    import->is_over = !*size && !import->is_too_long;
+    return *size > 0;
 }
 
 static bool open_input(const struct args *args, struct import *import)
@@ -131,6 +170,9 @@ static int end_import(const struct import *import, const struct args *args, size
     if (rc) {
         say("%s:%ld: %s", import->path, next, err->text);
     }
+    if (!rc && import->is_too_long) {
+        say("%s:%ld: no dead letter: longer than %d bytes", import->path, next, LINE_MOST);
+    }
     if (import->has_failed) {
         say("%s: %s", import->path, strerror(errno));
     }
@@ -139,10 +181,10 @@ static int end_import(const struct import *import, const struct args *args, size
     if (!rc && import->is_over && !import->has_failed) {
         return EXIT_DONE;
     }
-    if (rc != WARREN_NOT_FOUND && rc != WARREN_INVALID) {
-        say("to go on from there: --from %ld (what was on its way may be there twice)", next);
-    } else if (rc == WARREN_INVALID) {
+    if (rc == WARREN_INVALID || (!rc && import->is_too_long)) {
         say("mend line %ld and go on from it: --from %ld", next, next);
+    } else if (rc != WARREN_NOT_FOUND) {
+        say("to go on from there: --from %ld (what was on its way may be there twice)", next);
     }
     return count ? EXIT_PARTLY : rc ? warren_exit_code(rc) : EXIT_FAILED;
 }
