@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "escape.h"
@@ -50,6 +51,22 @@ static char *make_note(const char *did, const char *why)
     return note;
 }
 
+/* Whether the file ends in the middle of a line, as one does whose disk was full. */
+static bool is_torn(const char *path)
+{
+    struct stat kind;
+    char last = '\n';
+    int file =
+        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not wait for a writer */
+    if (file >= 0 && fstat(file, &kind) == 0 && S_ISREG(kind.st_mode) && kind.st_size > 0) {
+        (void)pread(file, &last, 1, kind.st_size - 1);
+    }
+    if (file >= 0) {
+        (void)close(file);
+    }
+    return last != '\n';
+}
+
 bool dead_record_open(struct dead_record *record, const char *path, const char *did,
                       const char *why)
 {
@@ -64,6 +81,11 @@ bool dead_record_open(struct dead_record *record, const char *path, const char *
         }
         free(record->note);
         return false;
+    }
+    if (is_torn(path)) {
+        say("%s: its last line has no end, as after a full disk; what follows begins a new one",
+            path);
+        (void)fputc('\n', record->file);
     }
     return true;
 }
