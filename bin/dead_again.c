@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output.h"
 #include "say.h"
 
 static const char plain[] =
@@ -24,7 +25,16 @@ static void write_word(FILE *out, const char *word)
     fputc('\'', out);
 }
 
-static void write_command(FILE *out, const struct args *args, size_t limit_left)
+/* "2h" would be another time when the command goes on. */
+static void write_time(FILE *out, int64_t at_ms)
+{
+    char text[32];
+    output_time(text, at_ms);
+    write_word(out, text);
+}
+
+static void write_command(FILE *out, const struct args *args, const warren_dead_filter *filter,
+                          size_t limit_left)
 {
     fprintf(out, "warren %s %s", args->command->noun, args->command->verb);
     for (size_t i = 0; i < args->operand_count; i++) {
@@ -38,21 +48,29 @@ static void write_command(FILE *out, const struct args *args, size_t limit_left)
             continue;
         }
         fprintf(out, " --%s", given->option->name);
-        if (given->value) {
+        if (strcmp(given->option->name, "since") == 0) {
+            fputc(' ', out);
+            write_time(out, filter->since_ms);
+        } else if (strcmp(given->option->name, "until") == 0) {
+            fputc(' ', out);
+            write_time(out, filter->until_ms);
+        } else if (given->value) {
             fputc(' ', out);
             write_word(out, given->value);
         }
     }
 }
 
-void dead_again_say(const struct args *args, size_t limit, size_t done, const char *what)
+void dead_again_say(const struct args *args, const warren_dead_filter *filter, size_t done,
+                    const char *what)
 {
+    size_t limit = filter->limit;
     char *command = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&command, &size);
     bool is_whole = out != NULL;
     if (out) {
-        write_command(out, args, limit > done ? limit - done : 0);
+        write_command(out, args, filter, limit > done ? limit - done : 0);
         is_whole = fclose(out) == 0;
     }
     if (limit && limit <= done) {

@@ -6,8 +6,11 @@
 #define DEAD_AGAIN_H
 
 #include "args.h"
+#include "warren/dead.h"
 
-/** Says `what`, and the same command, with the limit that is left when there was one. */
-void dead_again_say(const struct args *args, size_t limit, size_t done, const char *what);
+/** Says `what`, and the same command for what `filter` takes: with the limit that is left when there was
+ * one, and with times instead of how long ago. */
+void dead_again_say(const struct args *args, const warren_dead_filter *filter, size_t done,
+                    const char *what);
 
 #endif

@@ -122,7 +122,7 @@ static int conclude(const struct settling *settling, const warren_dead_filter *f
     if (rc) {
         int failed = say_failure(err);
         if (count) {
-            dead_again_say(settling->args, filter->limit, count, "the others still stand there");
+            dead_again_say(settling->args, filter, count, "the others still stand there");
         }
         return count ? EXIT_PARTLY : failed;
     }
@@ -130,7 +130,7 @@ static int conclude(const struct settling *settling, const warren_dead_filter *f
         return count ? EXIT_PARTLY : EXIT_FAILED;
     }
     if (say_is_interrupted()) {
-        dead_again_say(settling->args, filter->limit, count,
+        dead_again_say(settling->args, filter, count,
                        "stopped; the others still stand in their dead queue");
         return EXIT_PARTLY;
     }

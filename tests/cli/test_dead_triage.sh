@@ -133,6 +133,16 @@ run "$WARREN" dead import emails - <dropped.jsonl
 assert_depth emails.dead 9 "and puts them back"
 run "$WARREN" dead export emails
 assert_eq "$(md5sum <out)" "$(md5sum <exported.jsonl)" "as they were, in the same order"
+steering=$'\xc2\x9b and \xe2\x80\xae'
+letter x1 email.welcome x | sed "s/\"body\":.*/\"body\":\"a $steering z\"}/" >steering.jsonl
+"$WARREN" dead import letters steering.jsonl 2>/dev/null
+run "$WARREN" dead export letters
+assert_contains "$out" '"a \u009b and \u202e z"' "what could steer a terminal is escaped"
+"$WARREN" dead drop letters --yes 2>/dev/null
+"$WARREN" dead import letters out 2>/dev/null
+run "$WARREN" dead show letters x1 -o json
+assert_contains "$out" '"body":"a \u009b and \u202e z"' "and is read as it was"
+"$WARREN" dead drop letters --yes 2>/dev/null
 printf '{}\n' >>letters.jsonl
 letter w10 email.welcome x >>letters.jsonl
 run "$WARREN" dead import letters letters.jsonl
@@ -149,6 +159,10 @@ run "$WARREN" dead import emails missing.jsonl
 assert_status 1 "nor from a file that isn't there"
 
 # --- canaries ---
+is_consumed()
+{
+    "$WARREN" queue list -o jsonl | grep -q '^{"name":"emails",.*"consumers":[1-9]'
+}
 start_in_background env JOBS_FAIL=1 "$WARREN" run --plugin ./plugin.so
 run "$WARREN" dead replay emails --group "$group" --canary 2 --canary-wait 60s
 assert_status 5 "canaries that die again stop a replay"
@@ -158,10 +172,20 @@ assert_depth emails.dead 9 "and all are in the dead queue"
 kill -TERM "$child"
 wait "$child"
 assert_contains "$(matching)" "w3 w4 w5 w6 d7 d8 w9" "the others weren't touched"
+is_idle()
+{
+    ! is_consumed
+}
+wait_for 20 is_idle
+run "$WARREN" dead replay emails --canary 1 --canary-wait 1s
+assert_status 5 "canaries that nobody runs stop a replay"
+assert_contains "$err" "may not have run yet, since no worker consumes emails;" "with a sentence"
+assert_depth emails.dead 8 "and the others stay"
 start_in_background "$WARREN" run --plugin ./plugin.so
-run "$WARREN" dead replay emails --canary 2 --canary-wait 1s
+wait_for 20 is_consumed
+run "$WARREN" dead replay emails --canary 2 --canary-wait 5s
 assert_status 0 "canaries that live let the others follow"
-assert_contains "$err" "none of 2 canaries came back within 1 s" "it says so"
+assert_contains "$err" "none of 2 canaries came back within 5 s" "it says so"
 assert_depth emails.dead 0 "all are replayed"
 kill -TERM "$child"
 wait "$child"
@@ -169,7 +193,7 @@ wait "$child"
 # --- pace and Ctrl-C ---
 start_over
 for i in {1..40}; do letter "p$i" email.welcome x; done | "$WARREN" dead import emails 2>/dev/null
-start_in_background env --default-signal=INT "$WARREN" dead replay emails --rate 20 --limit 39
+start_in_background env --default-signal=INT "$WARREN" dead replay emails --until 10m --rate 20 --limit 39
 some_are_home()
 {
     (($(depth emails) >= 3))
@@ -179,12 +203,12 @@ kill -INT "$child"
 wait "$child"
 assert_eq $? 3 "Ctrl-C stops a paced replay"
 done_count=$(sed -n 's/^warren: \([0-9]*\) dead letters\{0,1\} of emails replayed/\1/p' background.err)
-assert_contains "$(cat background.err)" \
-    "warren dead replay emails --rate 20 --limit $((39 - done_count))" "and prints how to go on"
+again=$(sed -n 's/.*goes on: warren //p' background.err)
+assert_contains "$again" " --rate 20 --limit $((39 - done_count))" "and prints how to go on"
+assert_contains "$again" "dead replay emails --until $(date -u +%Y-%m-%dT)" "with the time that it had"
 if ((done_count >= 3 && done_count < 39)); then ok "on the way"; else
     fail "on the way" "$done_count" "3 to 38"
 fi
-again=$(sed -n 's/.*goes on: warren //p' background.err)
 assert_depth emails "$done_count" "what it said was replayed is home"
 # shellcheck disable=SC2086 # words of a command
 run "$WARREN" ${again/--rate 20/--rate 1000}
@@ -245,6 +269,21 @@ EDITOR="sed -i s/body/boddy/" run "$WARREN" dead edit emails w2 --keep kept.json
 assert_status 2 "nor the names of members"
 EDITOR=false run "$WARREN" dead edit emails w2
 assert_status 1 "an editor that fails changes nothing"
+printf '#!/bin/sh\nsed -i s/w2/typed/ "$1"\nexit 1\n' >fails
+chmod +x fails
+EDITOR=$work/fails TMPDIR=$work run "$WARREN" dead edit emails w2
+assert_status 1 "nor one that fails after it saved"
+typed=$(sed -n 's/.*what was typed is in \([^ ,]*\),.*/\1/p' <<<"$err")
+assert_contains "$(cat "$typed")" typed "and what was typed is kept"
+deep='[]'
+for i in {1..15}; do deep="[{\"name\":\"t\",\"type\":\"table\",\"value\":$deep}]"; done
+letter deep email.welcome "no user" | sed "s/\"headers\":\[/&${deep:1:-1},/" | "$WARREN" dead import emails - 2>/dev/null
+printf '{"half' >torn.jsonl
+EDITOR="sed -i s/no.user/some.user/" run "$WARREN" dead edit emails w3 --keep torn.jsonl
+assert_eq "$(sed -n 1p torn.jsonl) $(wc -l <torn.jsonl)" '{"half 3' "a torn line of the record stays alone"
+EDITOR="sed -i s/no.user/some.user/" run "$WARREN" dead edit emails deep --keep kept.jsonl
+assert_status 0 "a letter with deep headers is edited"
+"$WARREN" dead drop emails --id deep --yes 2>/dev/null
 "$WARREN" dead export emails --id w2 2>/dev/null | sed 's/no user 2/&2/' >fixed.json
 run "$WARREN" dead edit emails w2 --file fixed.json --keep kept.jsonl --replay
 assert_status 0 "an edited letter can be replayed at once"
