@@ -8,7 +8,7 @@
 #include "alerts.h"
 
 /* Without a configuration: what is no queue of jobs. */
-#define ANY_INBOX "queue!~\".+[.](dead|unrouted)|.+[.]delay[.].+\""
+#define ANY_INBOX "queue!~\".+[.](dead|unrouted)|.+[.](delay|migrate)[.].+\""
 
 struct writer {
     FILE *out;
