@@ -4,6 +4,7 @@
 //     walk: ASKED ──signal──▶ thread's handler: WRITING ──▶ DONE ──semaphore──▶ walk: told, FREE
 //              └─ no answer in time: FREE again; a handler that comes later finds that nobody asks
 //
+// Walks take turns, since there is one buffer: a signal and an order may both ask for a dump.
 // A handler may run in the middle of anything, so it only unwinds, and the unwinder was loaded before.
 // Since gcc 12 and glibc 2.35 that takes no lock; with older ones a lock that a thread may take twice.
 #include "base/stacks.h"
@@ -43,7 +44,8 @@ static struct {
 } question;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int installed; /* under lock */
+static int installed;                                    /* under lock */
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* held over a walk; above the lock */
 static struct sigaction before;
 static _Atomic int number; /* of the signal; 0: not installed */
 
@@ -234,6 +236,7 @@ static void visit_one(int tid, int signal, wr_stack_visit *visit, void *user)
 
 bool wr_stacks_walk(wr_stack_visit *visit, void *user)
 {
+    WR_SCOPED_LOCK(&turn);
     int signal = atomic_load(&number);
     DIR *tasks = signal ? opendir("/proc/self/task") : NULL;
     if (!tasks) {

@@ -6,7 +6,8 @@
  *
  * What a thread waits in at that moment may return early (EINTR), as with any signal.
  *
- * Threads: install and uninstall count and may be called by any; one walk at a time.
+ * Threads: install and uninstall count and may be called by any; so may a walk, which waits for one
+ * that is under way. `visit` may not walk.
  */
 #ifndef WR_BASE_STACKS_H
 #define WR_BASE_STACKS_H

@@ -78,14 +78,20 @@ static void tell_stack(void *user, const struct wr_stack *stack)
     wr_text_done(&text);
 }
 
-void warren_dump(warren *w)
+static void tell_parts(const warren *w, struct wr_view *view)
 {
     int64_t now_us = wr_clock_mono_us(w->clock);
+    (void)view;
+    wr_consumer_tell(w->consumer);
+    tell_lanes(w);
+    wr_pool_jobs(w->pool, tell_job, &now_us);
+}
+
+/* Of the thread that got the signal, or the control's, which got an order: the other one may be
+ * stopping the worker. */
+void warren_dump(warren *w)
+{
     tell_worker(w);
-    if (w->state == WR_WORKER_RUNNING && w->has_parts) { /* this thread changes both */
-        wr_consumer_tell(w->consumer);
-        tell_lanes(w);
-        wr_pool_jobs(w->pool, tell_job, &now_us);
-    }
+    wr_worker_with_parts(w, tell_parts, NULL);
     (void)wr_stacks_walk(tell_stack, NULL);
 }

@@ -101,6 +101,35 @@ static void a_thread_that_blocks_the_signal_is_named_without_frames(void)
     CU_ASSERT_EQUAL(interrupts, 0);
 }
 
+/* What the first one was asked in would be the second one's, too. */
+static void look_for_a_clash(void *user, const struct wr_stack *stack)
+{
+    int *clashes = user;
+    bool is_clash = stack->problem && strcmp(stack->problem, "an earlier one hangs") == 0;
+    *clashes += is_clash || stack->frame_count < 0 || stack->frame_count > WR_STACK_FRAMES;
+}
+
+static void *walk_often(void *user)
+{
+    for (int i = 0; i < 50; i++) {
+        (void)wr_stacks_walk(look_for_a_clash, user);
+    }
+    return NULL;
+}
+
+static void two_walks_at_once_take_turns(void)
+{
+    struct wr_thread thread = { 0 };
+    int clashes[2] = { 0 };
+    CU_ASSERT_FATAL(wr_stacks_install());
+    CU_ASSERT_FATAL(
+        !wr_thread_start(&thread, "walking", WR_STACK_WORKER, walk_often, &clashes[0], NULL));
+    (void)walk_often(&clashes[1]);
+    wr_thread_join(&thread);
+    CU_ASSERT_EQUAL(clashes[0] + clashes[1], 0);
+    wr_stacks_uninstall();
+}
+
 static int count_handlers(void)
 {
     int count = 0;
@@ -146,6 +175,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("stacks", NULL, NULL);
     CU_ADD_TEST(suite, a_thread_that_waits_is_shown_where_it_does);
     CU_ADD_TEST(suite, a_thread_that_blocks_the_signal_is_named_without_frames);
+    CU_ADD_TEST(suite, two_walks_at_once_take_turns);
     CU_ADD_TEST(suite, a_signal_of_others_is_left_alone_and_all_is_put_back);
     CU_ADD_TEST(suite, a_frame_is_a_file_and_an_address_in_it);
     CU_basic_run_tests();
