@@ -11,15 +11,22 @@
 
 /* --- other settings --- */
 
-/* A channel that is open but not consumed from hears of it when it is. */
+/* A channel that is open but not consumed from hears of it when it is, and so does the next one when
+ * this one is lost over it. */
 static void refit(struct wr_consumer *consumer, struct wr_source *source, uint16_t wanted,
                   int64_t now_us)
 {
     uint16_t before = source->prefetch.now;
     if (source->state != WR_SOURCE_CONSUMING) {
         source->prefetch.now = wanted;
-    } else if (wanted != before && wr_subscription_resize(&consumer->sub, source, wanted, now_us) &&
-               wanted < before) {
+        return;
+    }
+    if (wanted == before) {
+        return;
+    }
+    if (!wr_subscription_resize(&consumer->sub, source, wanted, now_us)) {
+        source->prefetch.now = wanted;
+    } else if (wanted < before) {
         wr_consumer_keep(consumer, source, wanted);
     }
 }
@@ -38,15 +45,17 @@ static void adopt_source(struct wr_consumer *consumer, struct wr_source *source,
           wr_prefetch_refit(&source->prefetch, rules->queue->prefetch, slots, types), now_us);
 }
 
+/* New ones adopt the settings, too: they may have come with earlier ones that were replaced before this
+ * step. And they may have been held before anybody here knew of them. */
 static void adopt(struct wr_consumer *consumer, const struct wr_live *live, int64_t now_us)
 {
-    size_t before = consumer->options.source_count;
-    for (size_t i = 0; i < before; i++) {
-        adopt_source(consumer, &consumer->options.sources[i], live, now_us);
-    }
-    if (live->source_count > before) {
+    if (live->source_count > consumer->options.source_count) {
         consumer->options.source_count = live->source_count;
         wr_subscription_extend(&consumer->sub, live->source_count, now_us);
+        atomic_store(&consumer->wants_holding, true);
+    }
+    for (size_t i = 0; i < live->source_count; i++) {
+        adopt_source(consumer, &consumer->options.sources[i], live, now_us);
     }
 }
 
