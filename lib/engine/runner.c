@@ -192,9 +192,14 @@ __attribute__((format(printf, 2, 3))) static void say(struct warren_job *job, co
     va_end(args);
 }
 
-/* The verdict, once nothing of the job is unconfirmed. */
+/* The verdict, once nothing of the job is unconfirmed. Nobody else holds the job any more: before, the
+ * publisher's thread may read its settings for a line of the log. */
 static void carry_out(struct wr_runner *runner, struct warren_job *job)
 {
+    const struct wr_lane *lane = job->lane;
+    if (lane) {
+        job->settings = atomic_load(&lane->settings); /* a failure goes by the newest policy */
+    }
     wr_tracer_conclude(runner->tracer, job);
     if (runner->is_stale(runner->user,
                          job)) { /* it runs again: a copy of it would be one too many */
@@ -373,7 +378,6 @@ void wr_runner_run(void *user, struct warren_job *job)
         WR_CRASH_POINT("before_handler");
         job->verdict = lane->handler(job, lane->user);
         wr_tracer_end(runner->tracer, job);
-        job->settings = atomic_load(&lane->settings); /* a failure goes by the newest policy */
         WR_CRASH_POINT("before_ack");
         wr_meter_run(job, wr_clock_mono_us(runner->clock));
     }
