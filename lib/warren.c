@@ -496,6 +496,7 @@ warren_status warren_run(warren *w, warren_error *err)
             number = wr_signals_wait(&signals, -1);
             wr_worker_heed(w, number);
         }
+        signals.outlives_terminal = true; /* it ends already: that isn't a second order */
         rc = drain(w, &signals, err);
     }
     if (shows_stacks) {

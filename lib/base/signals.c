@@ -30,8 +30,17 @@ static int open_fd(const int *numbers, size_t count)
     return signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* As nohup leaves it. */
+static bool is_ignored(int number)
+{
+    struct sigaction now;
+    return !sigaction(number, NULL, &now) && !(now.sa_flags & SA_SIGINFO) &&
+           now.sa_handler == SIG_IGN;
+}
+
 warren_status wr_signals_open(struct wr_signals *signals, warren_error *err)
 {
+    signals->outlives_terminal = is_ignored(SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, NULL, &signals->before);
     signals->end_fd = open_fd(ending, ENDING);
     signals->ask_fd = signals->end_fd < 0 ? -1 : open_fd(asking, ASKING);
@@ -46,14 +55,17 @@ warren_status wr_signals_open(struct wr_signals *signals, warren_error *err)
     return WARREN_OK;
 }
 
-static int take(int fd)
+static bool take(int fd, struct signalfd_siginfo *out)
 {
-    struct signalfd_siginfo info;
-    if (read(fd, &info, sizeof info) != (ssize_t)sizeof info) {
-        return 0;
+    return read(fd, out, sizeof *out) == (ssize_t)sizeof *out;
+}
+
+static int meaning_of(const struct wr_signals *signals, const struct signalfd_siginfo *info)
+{
+    if (info->ssi_signo == SIGHUP && info->ssi_code == SI_KERNEL) {
+        return signals->outlives_terminal ? 0 : SIGTERM;
     }
-    bool is_hangup = info.ssi_signo == SIGHUP && info.ssi_code == SI_KERNEL;
-    return is_hangup ? SIGTERM : (int)info.ssi_signo;
+    return (int)info->ssi_signo;
 }
 
 int wr_signals_wait(const struct wr_signals *signals, int64_t timeout_us)
@@ -62,13 +74,15 @@ int wr_signals_wait(const struct wr_signals *signals, int64_t timeout_us)
                             { .fd = signals->ask_fd, .events = POLLIN } };
     int64_t timeout_ms = timeout_us < 0 ? -1 : (timeout_us + 999) / 1000;
     (void)poll(fds, 2, timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms);
-    int number = take(signals->end_fd);
-    return number ? number : take(signals->ask_fd);
+    struct signalfd_siginfo info;
+    bool is_there = take(signals->end_fd, &info) || take(signals->ask_fd, &info);
+    return is_there ? meaning_of(signals, &info) : 0;
 }
 
 void wr_signals_take_end(const struct wr_signals *signals)
 {
-    (void)take(signals->end_fd);
+    struct signalfd_siginfo info;
+    (void)take(signals->end_fd, &info);
 }
 
 bool wr_signal_ends(int number)
@@ -79,7 +93,8 @@ bool wr_signal_ends(int number)
 /* What nobody came to read would end the process once it is let in. */
 void wr_signals_close(struct wr_signals *signals)
 {
-    while (take(signals->ask_fd)) {
+    struct signalfd_siginfo info;
+    while (take(signals->ask_fd, &info)) {
     }
     (void)close(signals->end_fd);
     (void)close(signals->ask_fd);

@@ -6,7 +6,8 @@
  *   SIGTERM, SIGINT                      end the program; `end_fd` is readable
  *   SIGHUP, SIGTSTP, SIGCONT, SIGUSR1    ask for something else
  *
- * A SIGHUP that the kernel sends, since the terminal is gone, is read as SIGTERM.
+ * A SIGHUP that the kernel sends, since the terminal is gone, is read as SIGTERM; or not at all, when
+ * SIGHUP was ignored at the open (nohup), or `outlives_terminal` is set since the end has begun.
  *
  * Threads: the main thread's.
  */
@@ -22,6 +23,7 @@
 struct wr_signals {
     int end_fd;
     int ask_fd;
+    bool outlives_terminal;
     sigset_t before;
 };
 
