@@ -366,12 +366,11 @@ void wr_roster_note_leftovers(struct wr_roster *roster, const struct wr_leftover
 {
     for (size_t i = 0; i < roster->source_count; i++) {
         struct wr_source *source = &roster->sources[i];
-        source->is_absent = source->is_leftover;
-        for (size_t j = 0; j < count; j++) {
-            if (strcmp(there[j]->queue, source->name) == 0) {
-                source->is_absent = false;
-            }
+        bool is_absent = source->is_leftover;
+        for (size_t j = 0; is_absent && j < count; j++) {
+            is_absent = strcmp(there[j]->queue, source->name) != 0;
         }
+        atomic_store(&source->is_absent, is_absent);
     }
 }
 

@@ -39,7 +39,7 @@ struct wr_source {
     char *name;       /* of the queue at the broker */
     bool is_isolated; /* of one type, which has threads of its own */
     bool is_leftover; /* an earlier configuration's queue, which may be deleted once it is empty */
-    bool is_absent;   /* such a one that the broker lacks: not taken from */
+    atomic_bool is_absent;  /* such a one that the broker lacks: not taken from; a dial's says so */
     atomic_bool wants_hold; /* told by any thread: is_held is to be that */
     bool is_held;           /* paused: not taken from either, until that is taken back */
     size_t queue_number;    /* of the configured queue, from 0 */

@@ -66,6 +66,13 @@ static void want_prepare(struct wr_subscription *sub, int64_t now_us)
     }
 }
 
+/* For sources that are new, or they would be looked for before they are declared. */
+static void want_prepare_now(struct wr_subscription *sub, int64_t now_us)
+{
+    atomic_store(&sub->wants_prepare, true);
+    sub->prepare_due_us = now_us;
+}
+
 /* It goes, but it worked for a while: then it is tried again soon. */
 static void forgive(struct wr_source *source, int64_t now_us)
 {
@@ -172,7 +179,7 @@ static warren_status prepare(struct wr_subscription *sub, struct wr_broker *brok
     return WARREN_OK;
 }
 
-/* The dial's: on its thread, while nothing else looks at the subscription. */
+/* The dial's: on its thread. Until the dial is taken, a step leaves alone what prepare writes. */
 static warren_status make_ready(void *user, struct wr_broker *broker, warren_error *err)
 {
     return prepare(user, broker, err);
@@ -392,7 +399,12 @@ void wr_subscription_step(struct wr_subscription *sub, int64_t now_us)
         (void)(sub->connection.dial && wr_connection_step(&sub->connection, now_us));
         return;
     }
-    if (wr_connection_step(&sub->connection, now_us)) {
+    bool is_open = wr_connection_step(&sub->connection, now_us);
+    if (sub->has_grown && !sub->connection.dial) { /* it may have read the topology of before */
+        sub->has_grown = false;
+        want_prepare_now(sub, now_us);
+    }
+    if (is_open) {
         wr_count(&sub->options.counters->connections);
         sub->may_look = true;
     }
@@ -444,8 +456,11 @@ void wr_subscription_extend(struct wr_subscription *sub, size_t source_count, in
 {
     sub->options.source_count = source_count;
     atomic_store(&sub->is_complete, false);
-    atomic_store(&sub->wants_prepare, true);
-    sub->prepare_due_us = now_us; /* or they would be looked for before they are declared */
+    if (sub->connection.dial) {
+        sub->has_grown = true;
+    } else {
+        want_prepare_now(sub, now_us);
+    }
 }
 
 static void cancel_one(struct wr_subscription *sub, struct wr_source *source, int64_t now_us)

@@ -17,7 +17,7 @@ struct wr_subscription_options {
     struct wr_counters *counters;
     struct wr_source *sources; /* borrowed; opened and closed here */
     size_t source_count;
-    /* Declares or checks the topology; also on a dial's thread, but never while a step runs. */
+    /* Declares or checks the topology; in a step, or on a dial's thread, and then no step does. */
     warren_status (*prepare)(void *user, struct wr_broker *broker, warren_error *err);
     void *user;
     /* Told after an epoch has ended: its jobs that have not started should not. */
@@ -37,6 +37,7 @@ struct wr_subscription {
     int64_t look_due_us;
     bool may_look;   /* the broker lets us ask for depths */
     bool is_resting; /* its consumers were cancelled until it is woken */
+    bool has_grown;  /* sources were added while a dial was under way */
     bool has_ended;  /* its consumers were cancelled: nothing is brought back any more */
 };
 

@@ -2,6 +2,7 @@
 // The subscription at moments that a test on a real broker does not meet: a drain while a connection
 // is being opened or while the broker closes a channel, and who watches a connection that is new.
 #include <CUnit/Basic.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -108,6 +109,42 @@ static void get_connected(void)
     CU_ASSERT(wait_for_dial());
     step();
     CU_ASSERT_PTR_NOT_NULL_FATAL(sub.connection.broker);
+}
+
+static atomic_int prepares;
+static sem_t is_preparing;
+static sem_t may_prepare;
+
+/* The first one, on the dial's thread, waits for the test. */
+static warren_status count_prepares(void *user, struct wr_broker *broker, warren_error *err)
+{
+    (void)user;
+    (void)broker;
+    (void)err;
+    if (atomic_fetch_add(&prepares, 1) == 0) {
+        (void)sem_post(&is_preparing);
+        (void)sem_wait(&may_prepare);
+    }
+    return WARREN_OK;
+}
+
+static void a_queue_that_comes_while_a_dial_is_under_way_is_declared(void)
+{
+    (void)sem_init(&is_preparing, 0, 0);
+    (void)sem_init(&may_prepare, 0, 0);
+    start(1);
+    sub.options.prepare = count_prepares;
+    step();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sub.connection.dial);
+    (void)sem_wait(&is_preparing); /* so it has read the topology of before */
+    wr_subscription_extend(&sub, 2, wr_clock_mono_us(NULL));
+    (void)sem_post(&may_prepare);
+    CU_ASSERT(wait_for_dial());
+    CU_ASSERT_EQUAL(atomic_load(&prepares), 1);
+    step();
+    CU_ASSERT_EQUAL(atomic_load(&prepares), 2);
+    CU_ASSERT_EQUAL(sources[1].state, WR_SOURCE_CONSUMING);
+    end();
 }
 
 static void a_channel_that_is_closed_during_a_drain_costs_no_other(void)
@@ -219,6 +256,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("subscription", NULL, NULL);
     CU_ADD_TEST(suite, a_drain_takes_what_was_being_opened);
     CU_ADD_TEST(suite, a_drain_takes_what_could_not_be_opened_and_tries_no_more);
+    CU_ADD_TEST(suite, a_queue_that_comes_while_a_dial_is_under_way_is_declared);
     CU_ADD_TEST(suite, a_channel_that_is_closed_during_a_drain_costs_no_other);
     CU_ADD_TEST(suite, a_fresh_connection_is_watched_from_its_first_use);
     CU_ADD_TEST(suite, a_broker_that_takes_us_and_ends_it_is_asked_ever_less_often);
