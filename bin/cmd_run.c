@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: `warren run`: a worker whose handlers come from plugins. It only puts together what the
 // library has: configuration, plugins, a log writer, and the run itself, which owns the signals.
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -44,6 +45,29 @@ static warren_status load_plugins(const struct args *args, warren *w, warren_err
     return WARREN_OK;
 }
 
+/* Those that warren_run reads: a thread that a plugin's open() starts would else take them, with what
+ * they do by default. */
+static void block_signals(sigset_t *out_before)
+{
+    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGTSTP, SIGCONT };
+    sigset_t blocked;
+    (void)sigemptyset(&blocked);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        (void)sigaddset(&blocked, numbers[i]);
+    }
+    (void)pthread_sigmask(SIG_BLOCK, &blocked, out_before);
+}
+
+static warren_status run(const struct args *args, warren *w, warren_error *err)
+{
+    sigset_t before;
+    block_signals(&before);
+    warren_status rc = load_plugins(args, w, err);
+    rc = rc ? rc : warren_run(w, err);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
 int cmd_run(const struct args *args)
 {
     static struct log_writer writer; /* lines may come until the process ends */
@@ -60,10 +84,7 @@ int cmd_run(const struct args *args)
     }
     int code = choose_log(args, w, &writer);
     if (!code) {
-        warren_status rc = load_plugins(args, w, &err);
-        if (!rc) {
-            rc = warren_run(w, &err);
-        }
+        warren_status rc = run(args, w, &err);
         code = rc ? say_failure(&err) : EXIT_DONE;
     }
     warren_close(w);

@@ -46,9 +46,10 @@ typedef struct warren_plugin {
     uint32_t handler_count;
     const char *name;
     const warren_plugin_handler *handlers;
-    warren_status (*open)(void **user,
-                          warren_error *err); /**< may be NULL; before the first job, once */
-    void (*close)(void *user);                /**< may be NULL; after the last job, once */
+    /** May be NULL; before the first job, once. `warren run` calls it with the signals of warren_run
+     * blocked, so threads that it starts don't take them; leave them so. */
+    warren_status (*open)(void **user, warren_error *err);
+    void (*close)(void *user); /**< may be NULL; after the last job, once */
 } warren_plugin;
 
 /** The name of the exported block. */

@@ -87,7 +87,8 @@ WARREN_API warren_status warren_handle_in(warren *w, const char *queue, const ch
                                           warren_handler *handler, void *user, warren_error *err);
 
 /** Loads a plugin (a shared object with warren_plugin_info, see plugin.h) and registers its
- * handlers. */
+ * handlers. Its open() may start threads: block SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGTSTP and SIGCONT
+ * before, as before threads of your own, if warren_run is to get them. */
 WARREN_API warren_status warren_load(warren *w, const char *path, warren_error *err);
 
 /**
