@@ -117,7 +117,7 @@ static const struct wr_log_event events[] = {
     { "state_dir.unusable", WR_WARN, "the folder for notes about running jobs can't be used",
       "Set `state_dir` to a folder that only this user may write, or to \"none\"." },
     { "threads.failed", WR_ERROR, "the system refused more threads after a reload",
-      "Look at the limit of processes and at memory; the next reload asks again." },
+      "Look at the limit of processes and at memory; the next change asks again." },
     { "topology.failed", WR_ERROR, "the topology could not be declared; it is tried again",
       "Read `error`, and `warren topology plan`." },
     { "topology.note", WR_INFO,
