@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/rate.h"
@@ -148,4 +149,14 @@ void wr_log_asked(const char *event, const char *format, ...)
 const char *wr_log_quote(char *out, unsigned long size, const char *text)
 {
     return size < 8 ? "" : wr_text_quote(out, size, wr_slice_of(text));
+}
+
+const char *wr_log_word(char *out, unsigned long size, const char *text)
+{
+    bool is_plain = *text != '\0';
+    for (const char *at = text; is_plain && *at; at++) {
+        unsigned char byte = (unsigned char)*at;
+        is_plain = byte > ' ' && byte != 0x7F && !strchr("\"'=\\", *at);
+    }
+    return is_plain ? text : wr_log_quote(out, size, text);
 }

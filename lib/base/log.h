@@ -41,7 +41,7 @@ bool wr_log_wants(enum wr_level level);
 
 /** Logs: `event` is the name of a row of base/log_event.c ("consumer.ready"), fields are `key=value`
  * pairs separated by spaces; values with spaces, quotes or control bytes are to be written with
- * wr_log_quote. */
+ * wr_log_quote, names with wr_log_word. */
 void wr_log(enum wr_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -53,5 +53,13 @@ enum wr_level wr_log_level(void);
 
 /** Writes `text` into `out` (size bytes) as a quoted, escaped and capped value; returns `out`. */
 const char *wr_log_quote(char *out, unsigned long size, const char *text);
+
+/** Room for a name of 255 bytes, as a broker's are at most, in quotes and with each byte escaped. */
+#define WR_LOG_WORD_SIZE 520
+
+/** The value for a name, which mostly is one plain word: that itself (`text`, borrowed), or the same
+ * as wr_log_quote in `out` if it is empty or has a space, a quote, a '=', a backslash or a control
+ * byte, so that the line can be taken apart again. */
+const char *wr_log_word(char *out, unsigned long size, const char *text);
 
 #endif

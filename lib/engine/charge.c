@@ -36,10 +36,12 @@ static void note_run(void *user, const struct wr_ledger_run *run)
 {
     struct wr_charge *charge = user;
     char id[2 * WR_KEY_ID_SIZE];
+    char queue[WR_LOG_WORD_SIZE];
     char name[16] = "none";
     if (run->is_interrupt) {
         wr_count(&charge->counters->interrupts);
-        wr_log(WR_INFO, "run.interrupted", "queue=%s id=%s", run->key.queue,
+        wr_log(WR_INFO, "run.interrupted", "queue=%s id=%s",
+               wr_log_word(queue, sizeof queue, run->key.queue),
                wr_log_quote(id, sizeof id, run->key.id));
         return;
     }
@@ -47,7 +49,8 @@ static void note_run(void *user, const struct wr_ledger_run *run)
     if (run->signal) {
         (void)wr_crash_signal_name(name, sizeof name, run->signal);
     }
-    wr_log(WR_WARN, "run.crashed", "queue=%s id=%s signal=\"%s\" trace=\"%s\"", run->key.queue,
+    wr_log(WR_WARN, "run.crashed", "queue=%s id=%s signal=\"%s\" trace=\"%s\"",
+           wr_log_word(queue, sizeof queue, run->key.queue),
            wr_log_quote(id, sizeof id, run->key.id), name, run->trace);
 }
 

@@ -82,8 +82,9 @@ static void reject(struct wr_consumer *consumer, struct wr_source *source,
 {
     const char *reason = event->kind == WR_EVENT_OVERSIZED ? "body_too_large" : "bad_properties";
     struct wr_tally_shard *shard = wr_tally_shard(&source->strangers, 0);
-    wr_log(WR_WARN, "delivery.rejected", "queue=%s cause=%s bytes=%llu", source->name, reason,
-           (unsigned long long)event->size);
+    char queue[WR_LOG_WORD_SIZE];
+    wr_log(WR_WARN, "delivery.rejected", "queue=%s cause=%s bytes=%llu",
+           wr_log_word(queue, sizeof queue, source->name), reason, (unsigned long long)event->size);
     if (shard) {
         wr_count(&shard->outcomes[WR_OUTCOME_DEAD]);
     }

@@ -90,7 +90,9 @@ static void change_holds(struct wr_consumer *consumer, int64_t now_us)
             wr_consumer_keep(consumer, source, 0);
         }
         if (!source->is_absent) {
-            wr_log(WR_INFO, is_held ? "source.hold" : "source.release", "queue=%s", source->name);
+            char queue[WR_LOG_WORD_SIZE];
+            wr_log(WR_INFO, is_held ? "source.hold" : "source.release", "queue=%s",
+                   wr_log_word(queue, sizeof queue, source->name));
         }
     }
 }
@@ -103,12 +105,13 @@ static void tell_source(const struct wr_source *source, int64_t now_us)
     if (source->is_absent) {
         return;
     }
-    wr_log_asked("dump.queue",
-                 "queue=%s state=%s prefetch=%u unsettled=%zu failures=%d heard_s=%lld",
-                 source->name, states[source->state], source->prefetch.now,
-                 source->state == WR_SOURCE_CLOSED ? (size_t)0 : wr_acks_open(&source->acks),
-                 source->failures,
-                 (long long)(source->heard_us ? (now_us - source->heard_us) / WR_US_PER_S : -1));
+    char queue[WR_LOG_WORD_SIZE];
+    wr_log_asked(
+        "dump.queue", "queue=%s state=%s prefetch=%u unsettled=%zu failures=%d heard_s=%lld",
+        wr_log_word(queue, sizeof queue, source->name), states[source->state], source->prefetch.now,
+        source->state == WR_SOURCE_CLOSED ? (size_t)0 : wr_acks_open(&source->acks),
+        source->failures,
+        (long long)(source->heard_us ? (now_us - source->heard_us) / WR_US_PER_S : -1));
 }
 
 static void tell(struct wr_consumer *consumer, int64_t now_us)

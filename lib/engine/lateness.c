@@ -42,11 +42,12 @@ void wr_lateness_tell(struct wr_lateness *lateness, int64_t now_us)
     if (!lateness->untold || now_us < lateness->next_tell_us) {
         return;
     }
+    char queue[WR_LOG_WORD_SIZE];
     wr_log(WR_WARN, "ladder.late",
            "jobs=%llu queue=%s worst_ms=%lld cause=\"the broker held back delayed jobs, as it does "
            "after a restart\" hint=\"set dead_letter_worker_publisher_confirm_timeout to 5000 in "
            "its advanced.config, as deploy/rabbitmq/advanced.config does\"",
-           (unsigned long long)lateness->untold, lateness->queue,
+           (unsigned long long)lateness->untold, wr_log_word(queue, sizeof queue, lateness->queue),
            (long long)(lateness->worst_us / WR_US_PER_MS));
     lateness->untold = 0;
     lateness->worst_us = 0;

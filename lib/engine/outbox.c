@@ -58,6 +58,8 @@ static void log_repeat(const struct wr_request *request, const char *text)
 {
     char id[256];
     char quoted_id[300];
+    char exchange[WR_LOG_WORD_SIZE];
+    char key[WR_LOG_WORD_SIZE];
     char why[300];
     char type[256 + 8];
     char trace_id[WR_TRACE_ID_SIZE] = "";
@@ -68,9 +70,10 @@ static void log_repeat(const struct wr_request *request, const char *text)
     (void)snprintf(id, sizeof id, "%.*s", WR_SLICE(message->message_id));
     wr_log(WR_WARN, "forward.repeat", "type=%s id=%s exchange=%s key=%s tries=%d%s%s cause=%s",
            wr_text_quote(type, sizeof type, message->type),
-           wr_log_quote(quoted_id, sizeof quoted_id, id), request->parcel.exchange,
-           request->parcel.key, request->tries, has_trace ? " trace_id=" : "", trace_id,
-           wr_log_quote(why, sizeof why, text));
+           wr_log_quote(quoted_id, sizeof quoted_id, id),
+           wr_log_word(exchange, sizeof exchange, request->parcel.exchange),
+           wr_log_word(key, sizeof key, request->parcel.key), request->tries,
+           has_trace ? " trace_id=" : "", trace_id, wr_log_quote(why, sizeof why, text));
 }
 
 static void count_failure(struct wr_outbox *outbox, warren_status status)

@@ -45,6 +45,8 @@ void wr_overtime_end(struct wr_overtime *overtime)
 bool wr_overtime_look(struct wr_overtime *overtime, int64_t now_us)
 {
     char id[2 * sizeof overtime->id];
+    char queue[WR_LOG_WORD_SIZE];
+    char type[WR_LOG_WORD_SIZE];
     char trace_id[WR_TRACE_ID_SIZE] = "";
     WR_SCOPED_LOCK(&overtime->lock);
     if (!overtime->deadline_us || now_us < overtime->deadline_us) {
@@ -54,8 +56,9 @@ bool wr_overtime_look(struct wr_overtime *overtime, int64_t now_us)
     const struct wr_lane *lane = overtime->lane;
     bool has_trace = wr_trace_id_of(wr_slice_of(overtime->traceparent), trace_id);
     wr_log(WR_WARN, "job.overrun", "queue=%s type=%s id=%s attempt=%d timeout_ms=%lld%s%s",
-           lane->queue->name, lane->settings->type, wr_log_quote(id, sizeof id, overtime->id),
-           overtime->attempt, (long long)lane->settings->timeout_ms, has_trace ? " trace_id=" : "",
-           trace_id);
+           wr_log_word(queue, sizeof queue, lane->queue->name),
+           wr_log_word(type, sizeof type, lane->settings->type),
+           wr_log_quote(id, sizeof id, overtime->id), overtime->attempt,
+           (long long)lane->settings->timeout_ms, has_trace ? " trace_id=" : "", trace_id);
     return true;
 }

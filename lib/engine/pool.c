@@ -157,8 +157,11 @@ static void note_lane_wait(struct wr_pool *pool, struct wr_lane *lane)
     pool->lane_waits++;
     if (!lane->last_wait_log_us || now_us - lane->last_wait_log_us > LANE_LOG_EVERY_US) {
         lane->last_wait_log_us = now_us ? now_us : 1;
+        char queue[WR_LOG_WORD_SIZE];
+        char type[WR_LOG_WORD_SIZE];
         wr_log(WR_INFO, "lane.full", "queue=%s type=%s concurrency=%d waiting=%zu idle_threads=%d",
-               lane->queue->name, lane->settings->type, lane->settings->concurrency,
+               wr_log_word(queue, sizeof queue, lane->queue->name),
+               wr_log_word(type, sizeof type, lane->settings->type), lane->settings->concurrency,
                lane->waiting.length, pool->sleeping + 1);
     }
 }

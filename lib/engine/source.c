@@ -125,7 +125,9 @@ warren_status wr_source_open(struct wr_source *source, struct wr_broker *broker,
     source->full_us = now_us;
     source->heard_us = now_us;
     source->is_suspected = false;
-    wr_log(WR_DEBUG, "source.open", "queue=%s prefetch=%d", source->name, source->prefetch.now);
+    char queue[WR_LOG_WORD_SIZE];
+    wr_log(WR_DEBUG, "source.open", "queue=%s prefetch=%d",
+           wr_log_word(queue, sizeof queue, source->name), source->prefetch.now);
     return WARREN_OK;
 }
 

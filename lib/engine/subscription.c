@@ -102,10 +102,11 @@ void wr_subscription_note_cancel(struct wr_subscription *sub, const struct wr_ev
         !wr_source_has_tag(source, event->text)) {
         return;
     }
+    char queue[WR_LOG_WORD_SIZE];
     wr_log(WR_ERROR, "source.cancelled",
            "queue=%s cause=\"the queue was deleted, or its leader is gone\" "
            "now=\"declared and consumed again\"",
-           source->name);
+           wr_log_word(queue, sizeof queue, source->name));
     wr_count(&sub->options.counters->cancels);
     stop_consuming(sub, source, now_us);
 }
@@ -114,11 +115,12 @@ static void hint_at_timeout(struct wr_source *source)
 {
     if (!source->has_hinted) {
         source->has_hinted = true;
+        char queue[WR_LOG_WORD_SIZE];
         wr_log(WR_ERROR, "source.consumer_timeout",
                "queue=%s cause=\"a job was not settled within the broker's consumer_timeout\" "
                "hint=\"raise consumer_timeout in rabbitmq.conf, or lower prefetch and the jobs' "
                "run time\"",
-               source->name);
+               wr_log_word(queue, sizeof queue, source->name));
     }
 }
 
@@ -136,8 +138,9 @@ void wr_subscription_note_channel(struct wr_subscription *sub, const struct wr_e
 {
     struct wr_source *source = wr_subscription_source(sub, event->channel);
     char quoted[300];
+    char queue[WR_LOG_WORD_SIZE];
     wr_log(WR_WARN, "channel.lost", "role=consumer queue=%s code=%d cause=%s",
-           source ? source->name : "-", event->code,
+           source ? wr_log_word(queue, sizeof queue, source->name) : "-", event->code,
            wr_log_quote(quoted, sizeof quoted, event->text));
     if (!source) {
         return;
@@ -238,7 +241,9 @@ static void retry_source(struct wr_subscription *sub, struct wr_source *source, 
     plan_source(source, now_us, rc);
     want_prepare(sub, source->next_try_us);
     char quoted[300];
-    wr_log(WR_ERROR, "source.failed", "queue=%s next_try_ms=%lld error=%s", source->name,
+    char queue[WR_LOG_WORD_SIZE];
+    wr_log(WR_ERROR, "source.failed", "queue=%s next_try_ms=%lld error=%s",
+           wr_log_word(queue, sizeof queue, source->name),
            (long long)((source->next_try_us - now_us) / WR_US_PER_MS),
            wr_log_quote(quoted, sizeof quoted, err.text));
     if (had_channel && source->state == WR_SOURCE_CLOSED) {
@@ -293,9 +298,10 @@ static void suspect(struct wr_subscription *sub, struct wr_source *source, int64
         source->heard_us = now_us - QUIET_US + SUSPICION_US;
         return;
     }
+    char queue[WR_LOG_WORD_SIZE];
     wr_log(WR_ERROR, "source.silent",
            "queue=%s cause=\"its messages are ready, but the broker sends none\" now=reconnect",
-           source->name);
+           wr_log_word(queue, sizeof queue, source->name));
     wr_count(&sub->options.counters->silences);
     wr_subscription_lose(sub, now_us, "a consumer is deaf");
 }
@@ -356,8 +362,10 @@ bool wr_subscription_resize(struct wr_subscription *sub, struct wr_source *sourc
         lose_channel(sub, source, now_us);
     } else {
         wr_count(&sub->options.counters->prefetch_changes);
-        wr_log(WR_INFO, "prefetch.changed", "queue=%s from=%u to=%u run_us=%lld", source->name,
-               before, prefetch, (long long)(source->prefetch.run_ns / 1000));
+        char queue[WR_LOG_WORD_SIZE];
+        wr_log(WR_INFO, "prefetch.changed", "queue=%s from=%u to=%u run_us=%lld",
+               wr_log_word(queue, sizeof queue, source->name), before, prefetch,
+               (long long)(source->prefetch.run_ns / 1000));
     }
     return rc == WARREN_OK;
 }

@@ -38,8 +38,11 @@ static void tell_lanes(const warren *w)
         size_t waiting = 0;
         wr_pool_lane(w->pool, lane, &running, &waiting);
         if (running || waiting) {
+            char queue[WR_LOG_WORD_SIZE];
+            char type[WR_LOG_WORD_SIZE];
             wr_log_asked("dump.type", "queue=%s type=%s running=%d waiting=%zu concurrency=%d",
-                         lane->queue->name, settings->type, running, waiting,
+                         wr_log_word(queue, sizeof queue, lane->queue->name),
+                         wr_log_word(type, sizeof type, settings->type), running, waiting,
                          settings->concurrency);
             told++;
         }
@@ -51,8 +54,12 @@ static void tell_job(void *user, const struct wr_desk_view *view)
     const int64_t *now_us = user;
     const struct wr_job_settings *settings = view->lane->settings;
     char id[2 * WR_DESK_ID_SIZE];
+    char queue[WR_LOG_WORD_SIZE];
+    char type[WR_LOG_WORD_SIZE];
     wr_log_asked("dump.job", "queue=%s type=%s id=%s running_ms=%lld timeout_ms=%lld tid=%d",
-                 view->lane->queue->name, settings->type, wr_log_quote(id, sizeof id, view->id),
+                 wr_log_word(queue, sizeof queue, view->lane->queue->name),
+                 wr_log_word(type, sizeof type, settings->type),
+                 wr_log_quote(id, sizeof id, view->id),
                  (long long)((*now_us - view->started_us) / WR_US_PER_MS),
                  (long long)settings->timeout_ms, view->tid);
 }

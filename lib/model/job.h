@@ -104,7 +104,7 @@ void wr_job_condemn(struct warren_job *job, const char *reason, const char *form
 void wr_job_say(struct warren_job *job, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 
-enum { WR_JOB_WHO_SIZE = 1024 };
+enum { WR_JOB_WHO_SIZE = 1600 };
 
 /** The id of the trace that the job is in, in hex. False: it is in none. */
 bool wr_job_trace_id(const struct warren_job *job, char out[WR_TRACE_ID_SIZE]);

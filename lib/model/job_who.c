@@ -3,6 +3,7 @@
 // writes the line. Never its body.
 #include <stdio.h>
 
+#include "base/log.h"
 #include "model/job.h"
 
 bool wr_job_trace_id(const struct warren_job *job, char out[WR_TRACE_ID_SIZE])
@@ -17,6 +18,8 @@ bool wr_job_trace_id(const struct warren_job *job, char out[WR_TRACE_ID_SIZE])
 const char *wr_job_who(const struct warren_job *job, char *out)
 {
     char id[300];
+    char queue[WR_LOG_WORD_SIZE];
+    char type[WR_LOG_WORD_SIZE];
     char trace_id[WR_TRACE_ID_SIZE] = "";
     char span_id[16 + WR_SPAN_ID_SIZE] = "";
     bool has_trace = wr_job_trace_id(job, trace_id);
@@ -25,7 +28,8 @@ const char *wr_job_who(const struct warren_job *job, char *out)
         wr_span_id_write(job->trace.span, span_id + 9);
     }
     (void)snprintf(out, WR_JOB_WHO_SIZE, "queue=%s type=%s id=%s attempt=%d%s%s%s",
-                   job->queue->name, job->settings ? job->settings->type : "-",
+                   wr_log_word(queue, sizeof queue, job->queue->name),
+                   job->settings ? wr_log_word(type, sizeof type, job->settings->type) : "-",
                    wr_text_quote(id, sizeof id, job->id), (int)job->books.attempt + 1,
                    has_trace ? " trace_id=" : "", trace_id, span_id);
     return out;

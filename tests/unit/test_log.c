@@ -216,6 +216,37 @@ static void a_storm_of_one_event_is_cut_and_told(void)
     warren_log_to(NULL, NULL, 0);
 }
 
+/* --- names --- */
+
+static void check_word(const char *name, const char *want)
+{
+    char word[WR_LOG_WORD_SIZE];
+    char fields[WR_LOG_WORD_SIZE + 20];
+    CU_ASSERT_STRING_EQUAL(wr_log_word(word, sizeof word, name), want);
+    (void)snprintf(fields, sizeof fields, "queue=%s type=a", wr_log_word(word, sizeof word, name));
+    struct json_object *object = parse("source.open", fields);
+    CU_ASSERT_STRING_EQUAL(text_of(object, "queue"), name);
+    CU_ASSERT_STRING_EQUAL(text_of(object, "type"), "a");
+    (void)json_object_put(object);
+}
+
+static void a_name_is_in_quotes_only_when_it_needs_them(void)
+{
+    char most[256];
+    char quoted[WR_LOG_WORD_SIZE];
+    check_word("mail.send-2", "mail.send-2");
+    check_word("\xC3\xA4rger", "\xC3\xA4rger");
+    check_word("", "\"\"");
+    check_word("two words", "\"two words\"");
+    check_word("q type=b", "\"q type=b\"");
+    check_word("a=b", "\"a=b\"");
+    check_word("\"a\"", "\"\\\"a\\\"\"");
+    check_word("a\\b", "\"a\\\\b\"");
+    memset(most, '"', sizeof most - 1);
+    most[sizeof most - 1] = '\0';
+    CU_ASSERT_EQUAL(strlen(wr_log_word(quoted, sizeof quoted, most)), 2 * 255 + 2);
+}
+
 /* --- lines about jobs --- */
 
 static const char traceparent[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -307,6 +338,7 @@ int main(void)
     CU_ADD_TEST(suite, a_line_that_does_not_fit_is_none);
     CU_ADD_TEST(suite, the_level_changes_while_it_runs);
     CU_ADD_TEST(suite, a_storm_of_one_event_is_cut_and_told);
+    CU_ADD_TEST(suite, a_name_is_in_quotes_only_when_it_needs_them);
     CU_ADD_TEST(suite, each_line_about_a_job_says_which_and_none_its_body);
     CU_basic_run_tests();
     int failures = (int)CU_get_number_of_failures();
