@@ -196,13 +196,18 @@ static void add_unlisted(struct plan *plan, const char *ns, const char *queue)
 {
     char note[512];
     char stand_in[300];
+    static const char lock[] = "lock/";
     size_t length = strlen(ns);
     const char *source = find_source(plan, ns, queue);
     bool is_inside = strncmp(queue, ns, length) == 0 && queue[length] == '.';
     (void)snprintf(stand_in, sizeof stand_in, "%s.migrate.", ns);
     if (strncmp(queue, stand_in, strlen(stand_in)) == 0) {
-        (void)snprintf(note, sizeof note, "a migration has begun: `warren topology migrate %s`",
-                       queue + strlen(stand_in));
+        const char *of = queue + strlen(stand_in);
+        bool is_lock = strncmp(of, lock, strlen(lock)) == 0;
+        (void)snprintf(note, sizeof note,
+                       is_lock ? "a migration of %s is under way"
+                               : "a migration has begun: `warren topology migrate %s`",
+                       is_lock ? of + strlen(lock) : of);
     } else if (source) {
         (void)snprintf(note, sizeof note,
                        "bound to %s, but in no queue file here: another service's, or left behind",

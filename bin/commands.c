@@ -26,6 +26,12 @@ static const struct option_row with_care[] = {
     END
 };
 
+static const struct option_row settle[] = {
+    { "settle", 0, "DURATION",
+      "delete a queue once it was still for so long, 3s at least; default: drain_timeout" },
+    END
+};
+
 static const struct option_row letters[] = {
     { "id", 0, "ID", "only the dead letter of this id" },
     { "type", 0, "TYPE", "only this job type" },
@@ -225,12 +231,13 @@ const struct command commands[] = {
       "Doing it again changes nothing; no queue is ever deleted or changed by force.",
       "warren topology apply\nwarren topology apply --prune --dry-run", cmd_topology_apply },
     { "topology", "migrate", "QUEUE", 1, 1,
-      "Give a queue the arguments of the configuration, without losing a message.",
-      OPTIONS(with_care, output, common),
+      "Give a queue the arguments of the configuration, and keep its messages.",
+      OPTIONS(settle, with_care, output, common),
       "Such as classic to quorum. The messages go by way of a temporary queue, and new ones are\n"
       "routed to one of the two at any time. Stop the queue's workers first, and start those with\n"
       "the new configuration afterwards. Interrupted or killed at any moment (exit 3), the same\n"
-      "command goes on. See docs/migrating.md.",
+      "command goes on. What a queue holds back (jobs in a worker's hand, dead letters that are\n"
+      "not confirmed) is seen with broker.management_url only. See docs/migrating.md.",
       "warren topology migrate emails --dry-run\nwarren topology migrate emails --yes",
       cmd_topology_migrate },
     { "topology", "export", "", 0, 0, "Write the topology down; needs no broker.",

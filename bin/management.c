@@ -22,6 +22,7 @@ enum question { ASKS_BINDINGS, ASKS_QUEUES, ASKS_NODES, ASKS_DEPRECATED };
 struct session {
     CURL *curl;
     const warren_management *from;
+    const char *queue; /* the one that is asked for; NULL: none */
     long timeout_ms;
     struct management *out;
     char *data; /* of the answer under way */
@@ -57,8 +58,12 @@ static bool make_url(const struct session *session, const char *path, char *out,
     const char *slash = length && base[length - 1] == '/' ? "" : "/";
     bool wants_vhost = path[strlen(path) - 1] == '/';
     char *vhost = wants_vhost ? curl_easy_escape(session->curl, session->from->vhost, 0) : NULL;
-    int wanted = snprintf(out, size, "%s%sapi/%s%s", base, slash, path, vhost ? vhost : "");
-    bool fits = wanted > 0 && (size_t)wanted < size && (!wants_vhost || vhost);
+    char *queue = session->queue ? curl_easy_escape(session->curl, session->queue, 0) : NULL;
+    int wanted = snprintf(out, size, "%s%sapi/%s%s%s%s", base, slash, path, vhost ? vhost : "",
+                          queue ? "/" : "", queue ? queue : "");
+    bool fits = wanted > 0 && (size_t)wanted < size && (!wants_vhost || vhost) &&
+                (!session->queue || queue);
+    curl_free(queue);
     curl_free(vhost);
     return fits;
 }
@@ -172,12 +177,22 @@ static int64_t number_of(struct json_object *object, const char *name)
     return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
 }
 
+static bool has_number(struct json_object *object, const char *name)
+{
+    return json_object_is_type(member_of(object, name), json_type_int);
+}
+
 static bool flag_of(struct json_object *object, const char *name)
 {
     return json_object_get_boolean(member_of(object, name));
 }
 
 /* --- bindings --- */
+
+static bool has_members(struct json_object *value)
+{
+    return json_object_is_type(value, json_type_object) && json_object_object_length(value) > 0;
+}
 
 /* Bindings of the default exchange are implied by the queues and left out. */
 static bool read_binding(struct json_object *row, warren_binding *out)
@@ -186,7 +201,8 @@ static bool read_binding(struct json_object *row, warren_binding *out)
     *out = (warren_binding){ .source = string_of(row, "source"),
                              .destination = string_of(row, "destination"),
                              .to_queue = kind && strcmp(kind, "queue") == 0,
-                             .key = string_of(row, "routing_key") };
+                             .key = string_of(row, "routing_key"),
+                             .has_arguments = has_members(member_of(row, "arguments")) };
     return kind && out->source && *out->source && out->destination && out->key;
 }
 
@@ -227,10 +243,12 @@ static void read_queue(struct json_object *row, warren_queue_facts *out)
         .operator_policy = operator_policy && *operator_policy ? operator_policy : NULL,
         .unacked = number_of(row, "messages_unacknowledged"),
         .dead_lettering = number_of(row, "messages_dlx"),
+        .has_delivery_limit = has_number(arguments, "x-delivery-limit"),
         .delivery_limit = number_of(arguments, "x-delivery-limit"),
         .consumer_timeout_ms = first_known(number_of(arguments, "x-consumer-timeout"),
                                            number_of(rules, "consumer-timeout")),
         .has_policies = rules != NULL,
+        .has_policy_delivery_limit = has_number(rules, "delivery-limit"),
         .policy_delivery_limit = number_of(rules, "delivery-limit"),
         .max_length = number_of(rules, "max-length"),
         .max_bytes = number_of(rules, "max-length-bytes"),
@@ -353,12 +371,47 @@ bool management_ask(const warren_management *from, long timeout_ms, struct manag
     return session.answered > 0;
 }
 
+/* A queue that was declared a moment ago may not be known there yet. */
+bool management_ask_queue(const warren_management *from, long timeout_ms, const char *queue,
+                          warren_queue_facts *out, char *out_problem, size_t size)
+{
+    struct management answer = { 0 };
+    struct session session = { .curl = curl_easy_init(),
+                               .from = from,
+                               .queue = queue,
+                               .timeout_ms = timeout_ms,
+                               .out = &answer };
+    *out = (warren_queue_facts){ .name = queue, .unacked = -1, .dead_lettering = -1 };
+    long code = session.curl && from->vhost ? get(&session, "queue", "queues/") : 0;
+    struct json_object *tree = code == 200 ? json_tokener_parse(session.data) : NULL;
+    if (tree) {
+        out->unacked = number_of(tree, "messages_unacknowledged");
+        out->dead_lettering = number_of(tree, "messages_dlx");
+    } else if (code != 404) {
+        (void)snprintf(out_problem, size, "%s",
+                       *answer.problem ? answer.problem : "queue: it gave no answer");
+    }
+    json_object_put(tree);
+    free(session.data);
+    curl_easy_cleanup(session.curl);
+    return tree || code == 404;
+}
+
 #else
 
 bool management_ask(const warren_management *from, long timeout_ms, struct management *out)
 {
     (void)from, (void)timeout_ms;
     *out = (struct management){ .problem = "this warren was built without libcurl" };
+    return false;
+}
+
+bool management_ask_queue(const warren_management *from, long timeout_ms, const char *queue,
+                          warren_queue_facts *out, char *out_problem, size_t size)
+{
+    (void)from, (void)timeout_ms;
+    *out = (warren_queue_facts){ .name = queue, .unacked = -1, .dead_lettering = -1 };
+    (void)snprintf(out_problem, size, "this warren was built without libcurl");
     return false;
 }
 

@@ -24,6 +24,11 @@ struct management {
  * says why. Done with management_done, either way. */
 bool management_ask(const warren_management *from, long timeout_ms, struct management *out);
 
+/** Asks for one queue's numbers now: `unacked` and `dead_lettering`, each -1 when it isn't told (yet).
+ * False when it could not be asked; `out_problem` (of `size` bytes) says why. */
+bool management_ask_queue(const warren_management *from, long timeout_ms, const char *queue,
+                          warren_queue_facts *out, char *out_problem, size_t size);
+
 void management_done(struct management *management);
 
 /** The facts of a queue; NULL when there is no such queue, or the queues are unknown. */

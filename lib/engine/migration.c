@@ -5,7 +5,8 @@
 //
 //     1  Q (old) ──move──► S            bindings lead to Q
 //     2  bindings turn from Q to S      what still comes to Q is moved, too
-//     3  delete Q once it is empty, nobody consumes it, and nothing is in anybody's hand
+//     3  delete Q once it is empty, nobody consumes it, and it holds nothing back (as far as that
+//        can be asked: AMQP doesn't tell what is unacknowledged or waits for a dead letter's confirm)
 //     4  declare Q (new)
 //     5  S ──move──► Q (new)            bindings lead to S
 //     6  bindings turn from S to Q      what still comes to S is moved, too
@@ -14,6 +15,9 @@
 // Where it stands can be seen: S and an unlike Q: 1 to 3; S and no Q: 4; S and a Q as wanted: 5 to
 // 7. Each step may be done again. Order: what waited stays in line, since steps 2 and 6 turn the
 // bindings only when little is left to move; that little may be overtaken by what comes then.
+//
+// A run holds a queue of its connection's own, so that a second one can't delete what the first one
+// has just filled. And before each deletion there is one more look.
 //
 // Step 5 ends early when a worker consumes Q: it has bound its types to it already, so that a message
 // would come to both queues until the bindings of S are gone.
@@ -32,82 +36,11 @@ enum {
     PASSES_MOST = 20, /* before the bindings turn, however much still comes */
     LOOK_US = 100000,
     GONE_US = 2000000,
-    STILL_US = 3000000 /* what was routed just before the bindings turned has arrived by then */
+    STILL_US = 3000000,  /* what was routed just before the bindings turned has arrived by then */
+    FACTS_US = 10000000, /* the management API's counts are this much behind at most, usually 5 s */
+    ASK_US = 1000000,
+    HELD_US = 60000000 /* this much longer for what a queue still holds */
 };
-
-void wr_migration_stand_in(char *out, size_t size, const char *ns, const char *queue)
-{
-    (void)snprintf(out, size, "%s.migrate.%s", ns, queue);
-}
-
-void wr_migration_state_done(struct wr_migration_state *state)
-{
-    wr_text_done(&state->differences);
-    *state = (struct wr_migration_state){ 0 };
-}
-
-/* --- which queue --- */
-
-static const struct wr_queue_settings *find_owner(const struct wr_settings *settings,
-                                                  const char *name)
-{
-    for (size_t i = 0; i < settings->queue_count; i++) {
-        const struct wr_queue_settings *queue = &settings->queues[i];
-        if (strcmp(queue->name, name) == 0) {
-            return queue;
-        }
-        for (size_t j = 0; j < queue->job_count; j++) {
-            char isolated[WR_NAME_SIZE];
-            wr_topology_isolated_queue(isolated, sizeof isolated, queue->name, queue->jobs[j].type);
-            if (queue->jobs[j].isolate && strcmp(isolated, name) == 0) {
-                return queue;
-            }
-        }
-    }
-    return NULL;
-}
-
-static const struct wr_item *find_item(const struct wr_topology *topology, const char *name)
-{
-    for (size_t i = 0; i < topology->length; i++) {
-        if (topology->items[i].kind == WR_ITEM_QUEUE &&
-            strcmp(topology->items[i].name, name) == 0) {
-            return &topology->items[i];
-        }
-    }
-    return NULL;
-}
-
-warren_status wr_migration_find(struct wr_migration *migration, const char *queue,
-                                warren_error *err)
-{
-    migration->item = find_item(migration->topology, queue);
-    migration->queue = find_owner(migration->settings, queue);
-    if (!migration->item) {
-        return wr_fail(err, WARREN_NOT_FOUND,
-                       "queue %s is not in this configuration: `warren queue list` shows them",
-                       queue);
-    }
-    if (!migration->queue) {
-        return wr_fail(
-            err, WARREN_STATE,
-            "queue %s can't be migrated, only work queues and those of isolated types: a "
-            "dead queue, the catch-all and the ladder are the same in every "
-            "configuration. Replay or drop what is in it (`warren dead`), then delete it",
-            queue);
-    }
-    wr_migration_stand_in(migration->stand_in, sizeof migration->stand_in, migration->settings->ns,
-                          queue);
-    if (strlen(migration->stand_in) > 255) {
-        return wr_fail(err, WARREN_INVALID,
-                       "queue %s: its stand-in would be called %s, which is longer than the 255 "
-                       "bytes that AMQP allows",
-                       queue, migration->stand_in);
-    }
-    return WARREN_OK;
-}
-
-/* --- what stands there --- */
 
 /* Quorum whatever the queue is to be, and what expires in it dies as it would there. A policy that
  * limits its length makes it refuse, never drop. */
@@ -122,78 +55,6 @@ static struct wr_item stand_in_item(const struct wr_migration *migration)
                              .arguments = arguments };
 }
 
-/* How much is in it; `*out_exists` false when it isn't there. */
-static warren_status ask_depth(const struct wr_migration *migration, const char *name,
-                               struct wr_depth *out, bool *out_exists, warren_error *err)
-{
-    warren_error said = { 0 };
-    warren_status rc = wr_broker_channel_open(migration->broker, CHANNEL, false, err);
-    if (rc) {
-        return rc;
-    }
-    rc = wr_broker_depth(migration->broker, CHANNEL, name, out, &said);
-    *out_exists = !rc;
-    if (!rc) {
-        (void)wr_broker_channel_close(migration->broker, CHANNEL, NULL);
-    }
-    return rc && rc != WARREN_NOT_FOUND ? wr_fail(err, rc, "%s", said.text) : WARREN_OK;
-}
-
-static bool has_line(const struct wr_text *text, const char *words)
-{
-    return strstr(wr_text_string(text), words) != NULL;
-}
-
-/* Which kind stands there, from what differs. */
-static void read_kind(const struct wr_migration *migration, struct wr_migration_state *out)
-{
-    bool wants_classic = migration->item->arguments.type == WR_CLASSIC;
-    bool is_other = has_line(&out->differences, ": x-queue-type is ");
-    bool is_classic = has_line(&out->differences, ": x-queue-type is classic");
-    bool is_quorum = has_line(&out->differences, ": x-queue-type is quorum");
-    bool is_unsaid = has_line(&out->differences, ": x-queue-type is not set");
-    out->was_classic = is_other ? is_classic || is_unsaid : wants_classic;
-    out->is_foreign = is_other && !is_classic && !is_quorum && !is_unsaid;
-}
-
-static warren_status compare(const struct wr_migration *migration, struct wr_migration_state *out,
-                             warren_error *err)
-{
-    struct wr_session session = { .broker = migration->broker, .channel = CHANNEL };
-    warren_error said = { 0 };
-    warren_status rc = wr_session_compare(&session, migration->item, &out->differences, &said);
-    wr_session_done(&session);
-    if (rc && rc != WARREN_MISMATCH) {
-        return wr_fail(err, rc, "comparing queue %s: %s", migration->item->name, said.text);
-    }
-    read_kind(migration, out);
-    return WARREN_OK;
-}
-
-warren_status wr_migration_look(const struct wr_migration *migration,
-                                struct wr_migration_state *out, warren_error *err)
-{
-    bool has_queue = false;
-    bool has_stand_in = false;
-    warren_status rc = ask_depth(migration, migration->item->name, &out->depth, &has_queue, err);
-    rc = rc ? rc : ask_depth(migration, migration->stand_in, &out->moved, &has_stand_in, err);
-    if (!rc && has_queue) {
-        rc = compare(migration, out, err);
-    }
-    if (rc) {
-        return rc;
-    }
-    bool differs = out->differences.size > 0;
-    if (!has_queue) {
-        out->phase = has_stand_in ? WARREN_MIGRATION_RETURNING : WARREN_MIGRATION_ABSENT;
-    } else if (differs) {
-        out->phase = has_stand_in ? WARREN_MIGRATION_LEAVING : WARREN_MIGRATION_NEEDED;
-    } else {
-        out->phase = has_stand_in ? WARREN_MIGRATION_RETURNING : WARREN_MIGRATION_NOTHING;
-    }
-    return WARREN_OK;
-}
-
 /* --- bindings --- */
 
 static warren_status turn_one(struct wr_session *session, struct wr_item bind, const char *from,
@@ -205,6 +66,13 @@ static warren_status turn_one(struct wr_session *session, struct wr_item bind, c
     bind.kind = WR_ITEM_UNBIND;
     bind.destination = from;
     return rc ? rc : wr_session_send(session, &bind, WR_DECLARE, err);
+}
+
+static bool leads_here(const struct wr_migration *migration, const struct wr_binding *binding)
+{
+    return binding->to_queue && binding->source[0] &&
+           (strcmp(binding->destination, migration->item->name) == 0 ||
+            strcmp(binding->destination, migration->stand_in) == 0);
 }
 
 /* Those of the configuration, and all others that are known to lead to one of the two queues. */
@@ -224,9 +92,7 @@ static warren_status turn_bindings(const struct wr_migration *migration, const c
     }
     for (size_t i = 0; !rc && known && i < known->length; i++) {
         const struct wr_binding *binding = &known->items[i];
-        if (binding->to_queue && binding->source[0] &&
-            (strcmp(binding->destination, migration->item->name) == 0 ||
-             strcmp(binding->destination, migration->stand_in) == 0)) {
+        if (leads_here(migration, binding)) {
             struct wr_item item = { .name = binding->source,
                                     .to_queue = true,
                                     .key = binding->key };
@@ -253,6 +119,7 @@ struct journey {
     struct wr_migration *migration;
     struct wr_mover mover;
     warren_migration_step step;
+    int64_t asked_us; /* when the management API was asked last */
     bool is_stopped;
 };
 
@@ -321,13 +188,61 @@ static warren_status await_nobody(struct journey *journey, const char *queue, st
     return rc;
 }
 
-/* Until nothing has come, and nobody has consumed, for `still_us`. */
+/* Whether the queue, still since `since_us`, holds nothing back; true also when nobody can tell. */
+static warren_status look_at_held(struct journey *journey, const char *queue, int64_t since_us,
+                                  bool *out_is_free, warren_error *err)
+{
+    const struct wr_migration *migration = journey->migration;
+    struct wr_migration_held held = { -1, -1 };
+    int64_t now_us = wr_clock_mono_us(NULL);
+    *out_is_free = !migration->held;
+    if (!migration->held || now_us - journey->asked_us < ASK_US) {
+        return WARREN_OK;
+    }
+    journey->asked_us = now_us;
+    if (!migration->held(migration->user, queue, &held)) {
+        return wr_fail(err, WARREN_STATE,
+                       "the management API doesn't tell what queue %s still holds, so it was not "
+                       "deleted: look at broker.management_url, then the same command goes on",
+                       queue);
+    }
+    *out_is_free = held.unacked == 0 && held.dead_lettering <= 0;
+    if (!*out_is_free && now_us - since_us > migration->still_us + FACTS_US + HELD_US) {
+        return wr_fail(err, WARREN_STATE,
+                       "queue %s still holds messages that are not ready (%" PRId64
+                       " unacknowledged, %" PRId64 " on their way to its dead letter exchange; -1: "
+                       "not told), so it was not deleted: look at its workers and at `warren "
+                       "doctor`, then the same command goes on",
+                       queue, held.unacked, held.dead_lettering);
+    }
+    return WARREN_OK;
+}
+
+static warren_status breathe(struct journey *journey, warren_error *err)
+{
+    return goes_on(journey) ? wr_mover_rest(&journey->mover, LOOK_US, err) : stopped(journey, err);
+}
+
+static warren_status still_consumed(const char *queue, const struct wr_depth *depth,
+                                    warren_error *err)
+{
+    return wr_fail(err, WARREN_STATE,
+                   "queue %s is being consumed (%" PRIu64 " consumers): stop the workers that have "
+                   "the old configuration, then the same command goes on",
+                   queue, depth->consumers);
+}
+
+/* Until nothing has come, and nobody has consumed, for `still_us`, and nothing is held back. */
 static warren_status move_rest(struct journey *journey, const char *from, const char *to,
                                int64_t still_us, warren_error *err)
 {
     int64_t since_us = wr_clock_mono_us(NULL);
+    bool is_free = false;
     warren_status rc = WARREN_OK;
-    while (!rc && wr_clock_mono_us(NULL) - since_us < still_us) {
+    if (journey->migration->held && still_us < FACTS_US) {
+        still_us = FACTS_US;
+    }
+    while (!rc && !is_free) {
         struct wr_depth depth = { 0 };
         uint64_t before = journey->mover.moved;
         rc = pass(journey, from, to, &depth, err);
@@ -335,16 +250,16 @@ static warren_status move_rest(struct journey *journey, const char *from, const 
             rc = await_nobody(journey, from, &depth, err);
         }
         if (!rc && depth.consumers) {
-            return wr_fail(err, WARREN_STATE,
-                           "queue %s is being consumed (%" PRIu64 " consumers): stop the workers "
-                           "that have the old configuration, then the same command goes on",
-                           from, depth.consumers);
+            return still_consumed(from, &depth, err);
         }
+        int64_t now_us = wr_clock_mono_us(NULL);
         if (journey->mover.moved != before || depth.messages) {
-            since_us = wr_clock_mono_us(NULL);
-        } else if (!rc) {
-            rc = goes_on(journey) ? wr_mover_rest(&journey->mover, LOOK_US, err)
-                                  : stopped(journey, err);
+            since_us = now_us;
+        } else if (!rc && now_us - since_us >= still_us) {
+            rc = look_at_held(journey, from, since_us, &is_free, err);
+        }
+        if (!rc && !is_free) {
+            rc = breathe(journey, err);
         }
     }
     return rc;
@@ -352,18 +267,55 @@ static warren_status move_rest(struct journey *journey, const char *from, const 
 
 /* --- steps 1 to 3 --- */
 
+static warren_status not_as_left(const struct wr_migration *migration, warren_error *err)
+{
+    return wr_fail(err, WARREN_MISMATCH,
+                   "queue %s was deleted or declared by somebody else meanwhile, so nothing was "
+                   "deleted: see who did it, then the same command goes on",
+                   migration->item->name);
+}
+
+/* The last look: the queue is the old one, nothing is in it, and nobody consumes it. */
+static warren_status look_at_old(const struct wr_migration *migration,
+                                 const struct wr_migration_state *state, bool *out_is_idle,
+                                 warren_error *err)
+{
+    struct wr_migration_state now = { 0 };
+    warren_status rc = wr_migration_look(migration, &now, err);
+    if (!rc && (now.phase != WARREN_MIGRATION_LEAVING || now.kind != state->kind)) {
+        rc = not_as_left(migration, err);
+    }
+    *out_is_idle = !now.depth.messages && !now.depth.consumers;
+    wr_migration_state_done(&now);
+    return rc;
+}
+
 /* A classic queue is deleted by the broker's own leave only: empty, and without a consumer. */
 static warren_status delete_queue(struct journey *journey, const struct wr_migration_state *state,
                                   warren_error *err)
 {
     const struct wr_migration *migration = journey->migration;
-    enum wr_declare how = state->was_classic ? WR_REMOVE_IDLE : WR_REMOVE;
-    warren_status rc = carry_out(migration, migration->item, how, err);
-    while (rc == WARREN_MISMATCH) {
+    enum wr_declare how = state->kind == WR_KIND_CLASSIC ? WR_REMOVE_IDLE : WR_REMOVE;
+    for (;;) {
+        bool is_idle = false;
+        warren_status rc = look_at_old(migration, state, &is_idle, err);
+        if (rc) {
+            return rc;
+        }
+        rc = is_idle ? carry_out(migration, migration->item, how, err) : WARREN_MISMATCH;
+        if (rc != WARREN_MISMATCH) {
+            return rc;
+        }
         rc = move_rest(journey, migration->item->name, migration->stand_in, LOOK_US, err);
-        rc = rc ? rc : carry_out(migration, migration->item, how, err);
+        if (rc) {
+            return rc;
+        }
     }
-    return rc;
+}
+
+static int64_t at_least(int64_t still_us)
+{
+    return still_us > STILL_US ? still_us : STILL_US;
 }
 
 static warren_status leave(struct journey *journey, const struct wr_migration_state *state,
@@ -384,8 +336,8 @@ static warren_status leave(struct journey *journey, const struct wr_migration_st
     if (!rc && !tell(journey, WARREN_MIGRATION_TURNED_AWAY)) {
         return stopped(journey, err);
     }
-    int64_t still_us = migration->rest_us > STILL_US ? migration->rest_us : STILL_US;
-    rc = rc ? rc : move_rest(journey, queue, migration->stand_in, still_us, err);
+    rc = rc ? rc
+            : move_rest(journey, queue, migration->stand_in, at_least(migration->still_us), err);
     rc = rc ? rc : delete_queue(journey, state, err);
     if (!rc && !tell(journey, WARREN_MIGRATION_DELETED)) {
         return stopped(journey, err);
@@ -410,6 +362,33 @@ static warren_status declare_queue(struct journey *journey, warren_error *err)
               : WARREN_OK;
 }
 
+/* The last look: the new queue stands there, and nothing is in the stand-in. */
+static warren_status look_at_stand_in(const struct wr_migration *migration, bool *out_is_idle,
+                                      warren_error *err)
+{
+    struct wr_migration_state now = { 0 };
+    warren_status rc = wr_migration_look(migration, &now, err);
+    if (!rc && (now.phase != WARREN_MIGRATION_RETURNING || !now.has_queue)) {
+        rc = not_as_left(migration, err);
+    }
+    *out_is_idle = !now.moved.messages && !now.moved.consumers;
+    wr_migration_state_done(&now);
+    return rc;
+}
+
+static warren_status delete_stand_in(struct journey *journey, const struct wr_item *stand_in,
+                                     warren_error *err)
+{
+    const struct wr_migration *migration = journey->migration;
+    bool is_idle = false;
+    warren_status rc = look_at_stand_in(migration, &is_idle, err);
+    while (!rc && !is_idle) {
+        rc = move_rest(journey, stand_in->name, migration->item->name, LOOK_US, err);
+        rc = rc ? rc : look_at_stand_in(migration, &is_idle, err);
+    }
+    return rc ? rc : carry_out(migration, stand_in, WR_REMOVE, err);
+}
+
 static warren_status come_back(struct journey *journey, warren_error *err)
 {
     const struct wr_migration *migration = journey->migration;
@@ -424,8 +403,10 @@ static warren_status come_back(struct journey *journey, warren_error *err)
     if (!rc && !tell(journey, WARREN_MIGRATION_TURNED_BACK)) {
         return stopped(journey, err);
     }
-    rc = rc ? rc : move_rest(journey, migration->stand_in, queue, STILL_US, err);
-    rc = rc ? rc : carry_out(migration, &stand_in, WR_REMOVE, err);
+    rc = rc ? rc
+            : move_rest(journey, migration->stand_in, queue, at_least(migration->still_back_us),
+                        err);
+    rc = rc ? rc : delete_stand_in(journey, &stand_in, err);
     if (!rc) {
         (void)tell(journey, WARREN_MIGRATION_DONE);
     }
@@ -433,6 +414,23 @@ static warren_status come_back(struct journey *journey, warren_error *err)
 }
 
 /* --- the story --- */
+
+/* A binding's arguments are not known here, only that it has some. */
+static warren_status check_bindings(const struct wr_migration *migration, warren_error *err)
+{
+    const struct wr_bindings *known = migration->bindings;
+    for (size_t i = 0; known && i < known->length; i++) {
+        const struct wr_binding *binding = &known->items[i];
+        if (binding->has_arguments && leads_here(migration, binding)) {
+            return wr_fail(
+                err, WARREN_STATE,
+                "the binding from %s to %s (key \"%s\") has arguments, which a migration "
+                "can't carry over: remove it first, and make it again afterwards",
+                binding->source, binding->destination, binding->key);
+        }
+    }
+    return WARREN_OK;
+}
 
 static warren_status check_start(const struct wr_migration *migration,
                                  const struct wr_migration_state *state, warren_error *err)
@@ -444,7 +442,14 @@ static warren_status check_start(const struct wr_migration *migration,
         return wr_fail(err, WARREN_NOT_FOUND,
                        "queue %s is not at the broker: `warren topology apply` declares it", queue);
     }
-    if (leaves && state->is_foreign) {
+    if (leaves && state->kind == WR_KIND_UNKNOWN) {
+        return wr_fail(err, WARREN_STATE,
+                       "queue %s: AMQP doesn't tell whether it is classic or quorum, since it has "
+                       "an argument that Warren's queues never have: set broker.management_url, "
+                       "which tells it. %s",
+                       queue, wr_text_string(&state->differences));
+    }
+    if (leaves && state->kind == WR_KIND_FOREIGN) {
         return wr_fail(err, WARREN_STATE,
                        "queue %s is neither classic nor quorum, so it can't be emptied: %s", queue,
                        wr_text_string(&state->differences));
@@ -456,7 +461,7 @@ static warren_status check_start(const struct wr_migration *migration,
                        "with the new configuration when the new queue is there",
                        queue, state->depth.consumers);
     }
-    return WARREN_OK;
+    return check_bindings(migration, err);
 }
 
 static warren_status travel(struct journey *journey, const struct wr_migration_state *state,
@@ -484,10 +489,50 @@ static warren_status look_for_start(const struct wr_migration *migration,
     }
 }
 
+static warren_status lock(const struct wr_migration *migration, warren_error *err)
+{
+    struct wr_item item = { .kind = WR_ITEM_QUEUE, .name = migration->lock, .is_temporary = true };
+    int64_t end_us = wr_clock_mono_us(NULL) + GONE_US;
+    for (;;) {
+        warren_error said = { 0 };
+        warren_status rc = carry_out(migration, &item, WR_DECLARE, &said);
+        if (!rc) {
+            return WARREN_OK;
+        }
+        if (!strstr(said.text, "RESOURCE_LOCKED")) {
+            return wr_fail(err, rc, "declaring %s: %s", migration->lock, said.text);
+        }
+        if (wr_clock_mono_us(NULL) >= end_us) { /* that of one that was killed is gone by then */
+            return wr_fail(err, WARREN_STATE,
+                           "another migration of queue %s is under way (it holds %s): wait for it",
+                           migration->item->name, migration->lock);
+        }
+        wr_clock_pass_us(LOOK_US);
+    }
+}
+
+static void unlock(const struct wr_migration *migration)
+{
+    struct wr_item item = { .kind = WR_ITEM_QUEUE, .name = migration->lock, .is_temporary = true };
+    (void)carry_out(migration, &item, WR_REMOVE, NULL);
+}
+
+static warren_status run_locked(struct journey *journey, warren_error *err)
+{
+    struct wr_migration_state state = { 0 };
+    warren_status rc = look_for_start(journey->migration, &state, err);
+    if (!rc && state.phase != WARREN_MIGRATION_NOTHING) {
+        rc = wr_mover_open(&journey->mover, err);
+        rc = rc ? rc : travel(journey, &state, err);
+        wr_mover_close(&journey->mover);
+    }
+    wr_migration_state_done(&state);
+    return rc;
+}
+
 warren_status wr_migration_run(struct wr_migration *migration, uint64_t *out_moved,
                                warren_error *err)
 {
-    struct wr_migration_state state = { 0 };
     struct journey journey = { .migration = migration };
     char jobs[WR_NAME_SIZE];
     const char *exchange = migration->queue->exchange;
@@ -499,13 +544,11 @@ warren_status wr_migration_run(struct wr_migration *migration, uint64_t *out_mov
                                       .jobs_exchange = wr_slice_of(exchange ? exchange : jobs) },
                            .goes_on = goes_on,
                            .user = &journey };
-    warren_status rc = look_for_start(migration, &state, err);
-    if (!rc && state.phase != WARREN_MIGRATION_NOTHING) {
-        rc = wr_mover_open(&journey.mover, err);
-        rc = rc ? rc : travel(&journey, &state, err);
-        wr_mover_close(&journey.mover);
+    warren_status rc = lock(migration, err);
+    if (!rc) {
+        rc = run_locked(&journey, err);
+        unlock(migration);
     }
     *out_moved = journey.mover.moved;
-    wr_migration_state_done(&state);
     return rc;
 }

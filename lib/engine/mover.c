@@ -58,16 +58,41 @@ static void add_once(struct wr_text *headers, struct wr_table before, const char
     }
 }
 
+/* Of headers that were copied whole. */
+static void remove_header(struct wr_text *headers, const char *name)
+{
+    struct wr_text left = { 0 };
+    struct wr_table all = { headers->data, headers->size };
+    struct wr_field field;
+    size_t offset = 0;
+    while (wr_table_next(all, &offset, &field)) {
+        if (!wr_slice_is(field.name, name)) {
+            wr_table_add_entry(&left, &field);
+        }
+    }
+    left.failed = left.failed || headers->failed;
+    wr_text_done(headers);
+    *headers = left;
+}
+
 /* A time to live begins anew with each queue; as a moment it stays what it was, but for the time
- * that it has waited already. */
-static void move_expiration(const struct wr_message *message, struct wr_text *headers)
+ * that it has waited already. With both, the earlier one holds. */
+void wr_mover_expire(const struct wr_message *message, int64_t now_ms, struct wr_text *headers)
 {
     int64_t ttl_ms;
+    int64_t at_ms;
     struct wr_field field;
-    if ((message->present & WR_EXPIRATION) &&
-        !wr_table_find(message->headers, WR_H_EXPIRES_MS, &field) &&
-        wr_slice_to_int(message->expiration, &ttl_ms) && ttl_ms >= 0) {
-        wr_table_add_int(headers, WR_H_EXPIRES_MS, wr_clock_wall_ms(NULL) + ttl_ms);
+    bool has_ttl = (message->present & WR_EXPIRATION) &&
+                   wr_slice_to_int(message->expiration, &ttl_ms) && ttl_ms >= 0 &&
+                   ttl_ms < INT64_MAX - now_ms;
+    bool has_moment = wr_table_find(message->headers, WR_H_EXPIRES_MS, &field);
+    bool is_earlier =
+        has_ttl && has_moment && wr_field_int(&field, &at_ms) && at_ms > now_ms + ttl_ms;
+    if (is_earlier) {
+        remove_header(headers, WR_H_EXPIRES_MS);
+    }
+    if (is_earlier || (has_ttl && !has_moment)) {
+        wr_table_add_int(headers, WR_H_EXPIRES_MS, now_ms + ttl_ms);
     }
 }
 
@@ -89,7 +114,7 @@ static warren_status put(struct pass *pass, struct wr_message *from)
     struct warren_job *job = NULL;
     pin_type(pass->mover, &message, &job);
     wr_strip_copy(from->headers, &headers);
-    move_expiration(from, &headers);
+    wr_mover_expire(from, wr_clock_wall_ms(NULL), &headers);
     if (from->present & WR_USER_ID) {
         add_once(&headers, from->headers, WR_H_USER_ID, from->user_id);
     }

@@ -24,6 +24,10 @@ struct wr_mover {
     void *user;
 };
 
+/** Adds to `headers`, a copy of the message's, the moment at which it expires: that of its
+ * `expiration`, counted from now, or of its own header, whichever is earlier. */
+void wr_mover_expire(const struct wr_message *message, int64_t now_ms, struct wr_text *headers);
+
 /** Opens the second connection. Errors as wr_broker_open. */
 warren_status wr_mover_open(struct wr_mover *mover, warren_error *err);
 

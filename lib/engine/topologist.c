@@ -76,7 +76,7 @@ enum part { ALL, OBJECTS, BINDINGS };
 static bool is_in(const struct wr_item *item, enum part part,
                   const struct wr_topologist_report *report)
 {
-    if (part != ALL && is_object(item) != (part == OBJECTS)) {
+    if (item->has_arguments || (part != ALL && is_object(item) != (part == OBJECTS))) {
         return false;
     }
     return !item->leftover || is_left_over(report, item->leftover);

@@ -148,7 +148,7 @@ static warren_status plan_unbinding(struct look *look, size_t i, warren_error *e
 
 static bool is_unbound_anyway(const struct wr_topology *topology, const struct wr_item *surplus)
 {
-    for (size_t i = 0; i < topology->length; i++) {
+    for (size_t i = 0; !surplus->has_arguments && i < topology->length; i++) {
         const struct wr_item *item = &topology->items[i];
         if (item->kind == WR_ITEM_UNBIND && strcmp(item->key, surplus->key) == 0 &&
             strcmp(item->name, surplus->name) == 0 &&
@@ -211,7 +211,9 @@ static warren_status plan_extra(struct look *look, warren_error *err)
         rc = add_row(look->plan, item, is_queue ? WR_PLAN_LEFTOVER : WR_PLAN_SURPLUS,
                      is_queue ? "left over from an isolated type: workers empty it, then it can "
                                 "be deleted by hand"
-                              : "apply --prune removes it",
+                     : item->has_arguments
+                         ? "it has arguments, so apply --prune leaves it: remove it by hand"
+                         : "apply --prune removes it",
                      err);
     }
     return rc;

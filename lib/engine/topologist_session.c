@@ -216,6 +216,7 @@ warren_status wr_session_compare(struct wr_session *session, const struct wr_ite
     bool goes_on = true;
     warren_error said = { 0 };
     warren_status rc = wr_session_try(session, item, WR_DECLARE, &said);
+    session->agrees = rc == WARREN_OK;
     if (rc != WARREN_MISMATCH) {
         return rc ? wr_fail(err, rc, "%s", said.text) : WARREN_OK;
     }
@@ -236,6 +237,7 @@ warren_status wr_session_compare(struct wr_session *session, const struct wr_ite
     if (wr_session_is_over(rc)) {
         return wr_fail(err, rc, "%s", said.text);
     }
+    session->agrees = rc == WARREN_OK;
     return is_accepted ? WARREN_OK
                        : wr_fail(err, WARREN_MISMATCH, "%s", wr_text_string(differences));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the topologist's files share: a channel that is opened again whenever the broker closed it,
- * and comparing one object with what the broker has. Private to topologist*.c and migration.c.
+ * and comparing one object with what the broker has. Private to topologist*.c and migration*.c.
  *
  * Threads: as topologist.h.
  */
@@ -14,6 +14,7 @@ struct wr_session {
     struct wr_broker *broker;
     uint16_t channel;
     bool is_open;
+    bool agrees; /* the last comparison named every difference: the broker took what was adopted */
 };
 
 /** Sends one item, opening the channel first if need be. */

@@ -78,7 +78,7 @@ static const struct wr_bindings *translate(const warren_bindings *from, struct w
     for (size_t i = 0; i < from->length; i++) {
         const warren_binding *binding = &from->items[i];
         items[i] = (struct wr_binding){ binding->source, binding->destination, binding->to_queue,
-                                        binding->key };
+                                        binding->key, binding->has_arguments };
     }
     *out = (struct wr_bindings){ items, from->length };
     return out;
@@ -229,7 +229,8 @@ void wr_doctor_check_topology(struct wr_doctor *doctor, struct wr_diagnosis *out
 
 void wr_doctor_check_delivery_limits(struct wr_doctor *doctor, struct wr_diagnosis *out)
 {
-    wr_diagnose_delivery_limits(doctor->topology, doctor->options->facts, out);
+    struct wr_diagnosis_server server = server_of(doctor);
+    wr_diagnose_delivery_limits(&server, doctor->topology, doctor->options->facts, out);
 }
 
 void wr_doctor_check_policies(struct wr_doctor *doctor, struct wr_diagnosis *out)

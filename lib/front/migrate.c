@@ -35,7 +35,7 @@ static warren_status begin(warren_topology *topology, const char *queue,
         (struct wr_migration){ .broker = topology->broker,
                                .settings = topology->settings,
                                .topology = topology->list,
-                               .rest_us = topology->settings->drain_timeout_ms * WR_US_PER_MS };
+                               .still_us = topology->settings->drain_timeout_ms * WR_US_PER_MS };
     return wr_migration_find(migration, queue, err);
 }
 
@@ -59,15 +59,17 @@ warren_status warren_topology_look_at_migration(warren_topology *topology, const
                                 .messages = state.depth.messages,
                                 .consumers = state.depth.consumers,
                                 .moved = state.moved.messages,
-                                .rest_ms = topology->settings->drain_timeout_ms };
+                                .rest_ms = topology->settings->drain_timeout_ms,
+                                .is_from_4 = wr_broker_server(topology->broker)->major >= 4 };
     }
     wr_migration_state_done(&state);
     return rc;
 }
 
-/* The public visitor in the engine's form. */
+/* The public functions in the engine's form. */
 struct visiting {
     warren_migration_visitor *visit;
+    warren_migration_asker *ask;
     void *user;
 };
 
@@ -77,12 +79,34 @@ static bool visit_step(void *user, warren_migration_step step, uint64_t moved)
     return !visiting->visit || visiting->visit(step, moved, visiting->user);
 }
 
+static bool ask_held(void *user, const char *queue, struct wr_migration_held *out)
+{
+    const struct visiting *visiting = user;
+    warren_migration_held held = { -1, -1 };
+    bool was_asked = visiting->ask(queue, &held, visiting->user);
+    *out = (struct wr_migration_held){ held.unacked, held.dead_lettering };
+    return was_asked;
+}
+
+static void take_options(struct wr_migration *migration, const warren_migration_options *options)
+{
+    migration->type = options->type;
+    migration->held = options->held ? ask_held : NULL;
+    if (options->settle_ms > 0) {
+        migration->still_us = options->settle_ms * WR_US_PER_MS;
+        migration->still_back_us = migration->still_us;
+    }
+}
+
 warren_status warren_topology_migrate(warren_topology *topology, const char *queue,
-                                      const warren_bindings *bindings,
+                                      const warren_migration_options *options,
                                       warren_migration_visitor *visit, void *user,
                                       uint64_t *out_moved, warren_error *err)
 {
-    struct visiting visiting = { visit, user };
+    static const warren_migration_options none;
+    options = options ? options : &none;
+    const warren_bindings *bindings = options->bindings;
+    struct visiting visiting = { visit, options->held, user };
     struct wr_migration migration;
     struct wr_bindings known;
     AUTO_FREE struct wr_binding *items = NULL;
@@ -90,6 +114,7 @@ warren_status warren_topology_migrate(warren_topology *topology, const char *que
     warren_status rc = bindings ? wr_topology_translate(bindings, &known, &items, err) : WARREN_OK;
     rc = rc ? rc : begin(topology, queue, &migration, err);
     if (!rc) {
+        take_options(&migration, options);
         migration.bindings = bindings ? &known : NULL;
         migration.visit = visit_step;
         migration.user = &visiting;

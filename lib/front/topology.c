@@ -189,7 +189,7 @@ warren_status wr_topology_translate(const warren_bindings *bindings, struct wr_b
         const warren_binding *from = &bindings->items[i];
         items[i] = (struct wr_binding){ from->source ? from->source : "",
                                         from->destination ? from->destination : "", from->to_queue,
-                                        from->key ? from->key : "" };
+                                        from->key ? from->key : "", from->has_arguments };
     }
     *out = (struct wr_bindings){ items, bindings->length };
     *out_items = items;
@@ -273,7 +273,10 @@ static warren_status prune(warren_topology *topology, const warren_bindings *bin
     }
     for (size_t i = 0; !rc && bindings && i < surplus->length; i++) {
         wr_item_write(&surplus->items[i], &topology->report.notes);
-        wr_text_add_string(&topology->report.notes, "\n");
+        wr_text_add_string(&topology->report.notes,
+                           surplus->items[i].has_arguments
+                               ? ": left as it is, since it has arguments; remove it by hand\n"
+                               : "\n");
     }
     wr_topology_free(surplus);
     return rc;

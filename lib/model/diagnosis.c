@@ -266,24 +266,6 @@ void wr_diagnose_clock(const warren_broker_facts *facts, struct wr_diagnosis *ou
               "expiry, run-at times and lateness are told by clocks: run NTP on both machines");
 }
 
-/* The longest run that a type may take; 0: none has a limit. */
-static const struct wr_job_settings *longest_job(const struct wr_settings *settings,
-                                                 const struct wr_queue_settings **out_queue)
-{
-    const struct wr_job_settings *longest = NULL;
-    for (size_t i = 0; i < settings->queue_count; i++) {
-        const struct wr_queue_settings *queue = &settings->queues[i];
-        for (size_t j = 0; j < queue->job_count; j++) {
-            if (queue->jobs[j].timeout_ms &&
-                (!longest || queue->jobs[j].timeout_ms > longest->timeout_ms)) {
-                longest = &queue->jobs[j];
-                *out_queue = queue;
-            }
-        }
-    }
-    return longest;
-}
-
 /* The shortest that is said for one of our queues; -1: none. */
 static int64_t said_timeout(const struct wr_settings *settings, const warren_broker_facts *facts)
 {
@@ -306,15 +288,42 @@ static int64_t held_ms(const struct wr_queue_settings *queue, const struct wr_jo
     return job->timeout_ms > INT64_MAX / (rounds + 1) ? INT64_MAX : job->timeout_ms * rounds;
 }
 
+/* What all types together come to. */
+struct holding {
+    const struct wr_queue_settings
+        *queue; /* of the one that may be held longest; NULL: none is known */
+    const struct wr_job_settings *job;
+    const struct wr_job_settings *endless; /* one without a timeout, or NULL */
+    int64_t most_ms;
+};
+
+static struct holding find_longest(const struct wr_settings *settings)
+{
+    struct holding found = { 0 };
+    for (size_t i = 0; i < settings->queue_count; i++) {
+        const struct wr_queue_settings *queue = &settings->queues[i];
+        for (size_t j = 0; j < queue->job_count; j++) {
+            const struct wr_job_settings *job = &queue->jobs[j];
+            if (!job->timeout_ms) {
+                found.endless = found.endless ? found.endless : job;
+            } else if (!found.job || held_ms(queue, job) > found.most_ms) {
+                found.queue = queue;
+                found.job = job;
+                found.most_ms = held_ms(queue, job);
+            }
+        }
+    }
+    return found;
+}
+
 void wr_diagnose_consumer_timeout(const struct wr_settings *settings,
                                   const warren_broker_facts *facts, struct wr_diagnosis *out)
 {
-    const struct wr_queue_settings *queue = NULL;
-    const struct wr_job_settings *job = longest_job(settings, &queue);
+    struct holding longest = find_longest(settings);
     int64_t said_ms = said_timeout(settings, facts);
     int64_t limit_ms = said_ms > 0 ? said_ms : CONSUMER_TIMEOUT_MS;
     const char *whose = said_ms > 0 ? "the queue's" : "the default, the broker's own is unknown";
-    if (!job) {
+    if (!longest.job) {
         wr_diagnose(out, WARREN_CHECK_UNKNOWN,
                     "no job type has a timeout; the broker gives up on a delivery after %" PRId64
                     " s (%s)",
@@ -322,17 +331,21 @@ void wr_diagnose_consumer_timeout(const struct wr_settings *settings,
         wr_advise(out, "say queue.jobs.timeout for types that may run long");
         return;
     }
-    int64_t need_ms = held_ms(queue, job);
-    bool is_near = need_ms > limit_ms / 10 * 8;
+    bool is_near = longest.most_ms > limit_ms / 10 * 8;
     wr_diagnose(out, is_near ? WARREN_CHECK_WARN : WARREN_CHECK_OK,
                 "a delivery of %s may be held for %" PRId64 " s, the broker's consumer_timeout is "
                 "%" PRId64 " s (%s)",
-                job->type, need_ms / 1000, limit_ms / 1000, whose);
+                longest.job->type, longest.most_ms / 1000, limit_ms / 1000, whose);
     if (is_near) {
         wr_advise(out,
                   "the broker would give the job to another worker while it still runs: lower "
                   "queue.jobs.timeout%s, or raise consumer_timeout in rabbitmq.conf",
-                  queue->prefetch ? " or queue.prefetch" : "");
+                  longest.queue->prefetch ? " or queue.prefetch" : "");
+    }
+    if (longest.endless) {
+        wr_diagnose(out, WARREN_CHECK_UNKNOWN, "%s has no timeout, so it may be held for any time",
+                    longest.endless->type);
+        wr_advise(out, "say queue.jobs.timeout for types that may run long");
     }
 }
 

@@ -52,8 +52,10 @@ void wr_diagnose_deprecated(const struct wr_diagnosis_server *server,
                             const struct wr_settings *settings, const warren_broker_facts *facts,
                             struct wr_diagnosis *out);
 
-/** The limit on deliveries that holds for each of our queues. */
-void wr_diagnose_delivery_limits(const struct wr_topology *topology,
+/** The limit on deliveries that holds for each of our queues. Without one a broker from 4.0 has one of
+ * its own, and what -1 means depends on the version, too. */
+void wr_diagnose_delivery_limits(const struct wr_diagnosis_server *server,
+                                 const struct wr_topology *topology,
                                  const warren_broker_facts *facts, struct wr_diagnosis *out);
 
 /** Policies that work against what the queues are for. */

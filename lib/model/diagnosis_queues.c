@@ -5,6 +5,8 @@
 
 #include "model/diagnosis.h"
 
+#define BROKERS_LIMIT INT64_C(20) /* of a broker from 4.0 on, where nobody says one */
+
 /* --- queues --- */
 
 /* Walks through the topology's queues of which there are facts; `*cursor` starts at 0. */
@@ -28,12 +30,34 @@ static bool is_kept(const struct wr_item *item)
     return item->arguments.delivery_limit == WR_DELIVERY_LIMIT_KEEP;
 }
 
-/* The smaller one counts; a broker from 4.0 has one of its own for who says nothing. */
-static int64_t effective_limit(const warren_queue_facts *queue)
+/* What holds for a queue. */
+struct limit {
+    bool is_known;
+    bool is_of_policy;
+    bool is_default; /* the broker's own */
+    int64_t count;   /* -1: none from 4.0 on, and below it not even one delivery */
+};
+
+/* The smaller one counts. From 4.0 on -1 stands for none, and then the greater one does, which is the
+ * other; and who says nothing gets the broker's own. */
+static struct limit effective_limit(const struct wr_diagnosis_server *server,
+                                    const warren_queue_facts *queue)
 {
     int64_t own = queue->delivery_limit;
     int64_t policy = queue->policy_delivery_limit;
-    return own < 0 ? policy : policy < 0 || own < policy ? own : policy;
+    bool is_from_4 = server->major >= 4;
+    if (!queue->has_delivery_limit && !queue->has_policy_delivery_limit) {
+        return (struct limit){ .is_known = !is_from_4 || queue->has_policies,
+                               .is_default = true,
+                               .count = is_from_4 ? BROKERS_LIMIT : INT64_MAX };
+    }
+    if (!queue->has_delivery_limit || !queue->has_policy_delivery_limit) {
+        bool is_of_policy = queue->has_policy_delivery_limit;
+        return (struct limit){ true, is_of_policy, false, is_of_policy ? policy : own };
+    }
+    bool wants_greater = is_from_4 && (own < 0 || policy < 0);
+    bool is_of_policy = wants_greater ? policy > own : policy <= own;
+    return (struct limit){ true, is_of_policy, false, is_of_policy ? policy : own };
 }
 
 static const char *whose_policy(const warren_queue_facts *queue)
@@ -43,21 +67,34 @@ static const char *whose_policy(const warren_queue_facts *queue)
                                   : "a policy";
 }
 
-static void judge_limit(const struct wr_item *item, const warren_queue_facts *queue,
-                        struct wr_diagnosis *out)
+/* False: it is not known. */
+static bool judge_limit(const struct wr_diagnosis_server *server, const struct wr_item *item,
+                        const warren_queue_facts *queue, struct wr_diagnosis *out)
 {
     int64_t wanted = item->arguments.delivery_limit;
-    int64_t limit = effective_limit(queue);
-    if (!wanted || limit < 0 || limit >= wanted) {
-        return;
+    struct limit limit = effective_limit(server, queue);
+    bool is_classic = queue->type && strcmp(queue->type, "classic") == 0; /* it knows none */
+    if (!wanted || is_classic || !limit.is_known || limit.count >= wanted) {
+        return limit.is_known;
     }
-    wr_diagnose(out, is_kept(item) ? WARREN_CHECK_FAIL : WARREN_CHECK_WARN,
-                "queue %s: %" PRId64 " deliveries (%s), want %" PRId64, item->name, limit,
-                limit == queue->policy_delivery_limit ? whose_policy(queue) : "its argument",
-                wanted);
+    const char *whose = limit.is_default     ? "the broker's own, since none is said"
+                        : limit.is_of_policy ? whose_policy(queue)
+                                             : "its argument";
+    if (limit.count >= 0) {
+        wr_diagnose(out, is_kept(item) ? WARREN_CHECK_FAIL : WARREN_CHECK_WARN,
+                    "queue %s: %" PRId64 " deliveries (%s), want %" PRId64, item->name, limit.count,
+                    whose, wanted);
+    } else if (server->major < 4) {
+        wr_diagnose(out, WARREN_CHECK_FAIL,
+                    "queue %s: %" PRId64 " deliveries (%s), so that all of it is gone at the first "
+                    "look",
+                    item->name, limit.count, whose);
+    }
+    return true;
 }
 
-void wr_diagnose_delivery_limits(const struct wr_topology *topology,
+void wr_diagnose_delivery_limits(const struct wr_diagnosis_server *server,
+                                 const struct wr_topology *topology,
                                  const warren_broker_facts *facts, struct wr_diagnosis *out)
 {
     const warren_queue_facts *queue;
@@ -70,18 +107,19 @@ void wr_diagnose_delivery_limits(const struct wr_topology *topology,
         return;
     }
     while ((item = next_queue(topology, facts, &cursor, &queue))) {
-        judge_limit(item, queue, out);
-        count++;
+        count += judge_limit(server, item, queue, out);
     }
     if (out->state) {
         wr_advise(out, "looking at a dead queue must lose nothing, and a worker's restarts must "
                        "not bury its jobs: take delivery-limit out of that policy, or shield the "
-                       "queues (deploy/rabbitmq/definitions.json)");
+                       "queues (deploy/rabbitmq/definitions.json); a queue that says none was "
+                       "not declared by this configuration (`warren topology plan`)");
     } else if (count) {
         wr_diagnose(out, WARREN_CHECK_OK, "%zu queues have the limits that the config wants",
                     count);
     } else {
-        wr_diagnose(out, WARREN_CHECK_UNKNOWN, "the queues are not there");
+        wr_diagnose(out, WARREN_CHECK_UNKNOWN,
+                    "the queues are not there, or their policies not told yet");
     }
 }
 

@@ -55,6 +55,7 @@ struct wr_item {
     bool is_level;            /* of the delay ladder */
     bool is_foreign; /* an exchange that the config only names; still declared, as durable topic */
     bool is_temporary;    /* a queue of this connection alone, gone with it; no x-queue-type */
+    bool has_arguments;   /* unbinding: of a binding with arguments; it is told and never sent */
     const char *leftover; /* unbinding: done only when this queue of wr_leftover is there */
 };
 
@@ -88,6 +89,7 @@ struct wr_binding {
     const char *destination;
     bool to_queue;
     const char *key;
+    bool has_arguments; /* which are not known here; none of ours has any */
 };
 
 /** All bindings of a vhost. Borrowed. */

@@ -23,12 +23,18 @@ static int compare_bindings(const void *a, const void *b)
     if (!order) {
         order = (int)left->to_queue - (int)right->to_queue;
     }
-    return order ? order : strcmp(left->key, right->key);
+    if (!order) {
+        order = strcmp(left->key, right->key);
+    }
+    return order ? order : (int)left->has_arguments - (int)right->has_arguments;
 }
 
 static struct wr_binding binding_of(const struct wr_item *item)
 {
-    return (struct wr_binding){ item->name, item->destination, item->to_queue, item->key };
+    return (struct wr_binding){ .source = item->name,
+                                .destination = item->destination,
+                                .to_queue = item->to_queue,
+                                .key = item->key };
 }
 
 static bool is_among(const struct wr_binding *binding, const struct wr_binding *sorted,
@@ -71,7 +77,7 @@ struct known {
 
 static void add_object(struct known *known, const char *name, bool is_queue)
 {
-    known->objects[known->object_count++] = (struct wr_binding){ "", name, is_queue, "" };
+    known->objects[known->object_count++] = (struct wr_binding){ "", name, is_queue, "", false };
 }
 
 static warren_status know(struct known *known, const struct wr_topology *topology,
@@ -98,7 +104,7 @@ static warren_status know(struct known *known, const struct wr_topology *topolog
 
 static bool is_object(const struct known *known, const char *name, bool is_queue)
 {
-    struct wr_binding object = { "", name, is_queue, "" };
+    struct wr_binding object = { "", name, is_queue, "", false };
     return is_among(&object, known->objects, known->object_count);
 }
 
@@ -108,7 +114,8 @@ static void add_unbinding(struct wr_topology_builder *builder, const struct wr_b
                                                .name = binding->source,
                                                .destination = binding->destination,
                                                .to_queue = binding->to_queue,
-                                               .key = binding->key });
+                                               .key = binding->key,
+                                               .has_arguments = binding->has_arguments });
 }
 
 warren_status wr_topology_build_surplus(struct wr_topology **out,
@@ -165,8 +172,10 @@ static void unbind_type(struct guess *guess, const struct wr_queue_settings *que
         return;
     }
     const char *exchange = queue->exchange ? queue->exchange : guess->jobs;
-    add_unbinding(&guess->builder, &(struct wr_binding){ exchange, queue->name, true, type });
-    add_unbinding(&guess->builder, &(struct wr_binding){ guess->deliver, queue->name, true, home });
+    add_unbinding(&guess->builder,
+                  &(struct wr_binding){ exchange, queue->name, true, type, false });
+    add_unbinding(&guess->builder,
+                  &(struct wr_binding){ guess->deliver, queue->name, true, home, false });
 }
 
 warren_status wr_topology_build_prune(struct wr_topology **out, const struct wr_settings *settings,

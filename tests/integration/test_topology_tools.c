@@ -97,9 +97,9 @@ static void what_a_type_left_behind_is_named_and_pruned(void)
 {
     write_queue("( { type = \"a\"; } ); };\n");
     warren_topology *topology = open_tool();
-    warren_binding items[] = { { "tools.jobs", "tools", true, "a" },
-                               { "tools.jobs", "tools", true, "b" },
-                               { "", "tools", true, "tools" } };
+    warren_binding items[] = { { "tools.jobs", "tools", true, "a", false },
+                               { "tools.jobs", "tools", true, "b", false },
+                               { "", "tools", true, "tools", false } };
     warren_bindings bindings = { items, 3 };
     struct counts counts = plan_with(topology, &bindings);
     CU_ASSERT_EQUAL(counts.states[WARREN_TOPOLOGY_SURPLUS], 1);

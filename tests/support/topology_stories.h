@@ -449,9 +449,9 @@ static void a_plan_tells_and_changes_nothing(void)
     story_plan(&story, NULL, &plan);
     CU_ASSERT_EQUAL(state_of(&plan, story.second, ""), WR_PLAN_EXISTS);
     CU_ASSERT_EQUAL(state_of(&plan, "plan.jobs", story.first), WR_PLAN_UNKNOWN);
-    struct wr_binding items[] = { { "plan.jobs", story.first, true, "mail" },
-                                  { "plan.jobs", story.first, true, "retired" },
-                                  { "plan.jobs", "not-ours", true, "mail" } };
+    struct wr_binding items[] = { { "plan.jobs", story.first, true, "mail", false },
+                                  { "plan.jobs", story.first, true, "retired", false },
+                                  { "plan.jobs", "not-ours", true, "mail", false } };
     struct wr_bindings bindings = { items, 3 };
     story_plan(&story, &bindings, &plan);
     CU_ASSERT_EQUAL(state_of(&plan, "plan.jobs", story.first), WR_PLAN_EXISTS);

@@ -134,12 +134,15 @@ static void what_the_broker_counts_as_deprecated_is_named(void)
 
 /* --- queues --- */
 
+static const struct wr_diagnosis_server young = { "RabbitMQ", "4.1.0", 4, 1 };
+static const struct wr_diagnosis_server old = { "RabbitMQ", "3.13.7", 3, 13 };
+
 static void without_the_management_api_its_checks_are_unknown(void)
 {
     struct wr_diagnosis out = { 0 };
     wr_diagnose_policies(topology, NULL, &out);
     assert_diagnosis(&out, WARREN_CHECK_UNKNOWN, "broker.management_url");
-    wr_diagnose_delivery_limits(topology, NULL, &out);
+    wr_diagnose_delivery_limits(&young, topology, NULL, &out);
     assert_diagnosis(&out, WARREN_CHECK_UNKNOWN, "broker.management_url");
     wr_diagnose_stuck(topology, NULL, &out);
     assert_diagnosis(&out, WARREN_CHECK_UNKNOWN, "messages_dlx");
@@ -211,20 +214,52 @@ static void the_smaller_delivery_limit_counts(void)
     struct wr_diagnosis out = { 0 };
     warren_queue_facts two[] = { facts_of("work"), facts_of("work.dead") };
     warren_broker_facts facts = broker_with(two, 2);
+    two[0].has_delivery_limit = two[1].has_delivery_limit = true;
     two[0].delivery_limit = WR_DELIVERY_LIMIT_WORK;
     two[1].delivery_limit = WR_DELIVERY_LIMIT_KEEP;
-    wr_diagnose_delivery_limits(topology, &facts, &out);
+    wr_diagnose_delivery_limits(&young, topology, &facts, &out);
     assert_diagnosis(&out, WARREN_CHECK_OK, "2 queues");
+    two[0].has_policy_delivery_limit = true;
     two[0].policy_delivery_limit = 5;
-    wr_diagnose_delivery_limits(topology, &facts, &out);
+    wr_diagnose_delivery_limits(&young, topology, &facts, &out);
     assert_diagnosis(&out, WARREN_CHECK_WARN, "queue work: 5 deliveries (shield), want 1000");
-    two[0].policy_delivery_limit = -1;
+    two[0].has_policy_delivery_limit = false;
+    two[1].has_policy_delivery_limit = true;
     two[1].policy_delivery_limit = 20;
-    wr_diagnose_delivery_limits(topology, &facts, &out);
+    wr_diagnose_delivery_limits(&young, topology, &facts, &out);
     assert_diagnosis(&out, WARREN_CHECK_FAIL, "queue work.dead: 20 deliveries");
     two[1].policy_delivery_limit = WR_DELIVERY_LIMIT_KEEP; /* the shield itself */
-    wr_diagnose_delivery_limits(topology, &facts, &out);
+    wr_diagnose_delivery_limits(&young, topology, &facts, &out);
     assert_diagnosis(&out, WARREN_CHECK_OK, "2 queues");
+}
+
+/* Not said is the broker's own limit from 4.0 on; -1 is none there, and nothing at all below. */
+static void a_limit_that_is_absent_is_not_minus_one(void)
+{
+    struct wr_diagnosis out = { 0 };
+    warren_queue_facts one = facts_of("work.dead");
+    warren_broker_facts facts = broker_with(&one, 1);
+    wr_diagnose_delivery_limits(&young, topology, &facts, &out);
+    assert_diagnosis(&out, WARREN_CHECK_FAIL, "queue work.dead: 20 deliveries (the broker's own");
+    wr_diagnose_delivery_limits(&old, topology, &facts, &out);
+    assert_diagnosis(&out, WARREN_CHECK_OK, "1 queues");
+    one.has_delivery_limit = true; /* -1 */
+    wr_diagnose_delivery_limits(&young, topology, &facts, &out);
+    assert_diagnosis(&out, WARREN_CHECK_OK, "1 queues");
+    wr_diagnose_delivery_limits(&old, topology, &facts, &out);
+    assert_diagnosis(&out, WARREN_CHECK_FAIL, "gone at the first look");
+    one.has_policy_delivery_limit = true;
+    one.policy_delivery_limit = 5; /* the greater one, where one of them is -1 */
+    wr_diagnose_delivery_limits(&young, topology, &facts, &out);
+    assert_diagnosis(&out, WARREN_CHECK_FAIL, "5 deliveries (shield)");
+    wr_diagnose_delivery_limits(&old, topology, &facts, &out);
+    assert_diagnosis(&out, WARREN_CHECK_FAIL, "-1 deliveries (its argument)");
+    one = facts_of("work");
+    wr_diagnose_delivery_limits(&young, topology, &facts, &out);
+    assert_diagnosis(&out, WARREN_CHECK_WARN, "queue work: 20 deliveries");
+    one.has_policies = false; /* a policy may say one, and is not told yet */
+    wr_diagnose_delivery_limits(&young, topology, &facts, &out);
+    assert_diagnosis(&out, WARREN_CHECK_UNKNOWN, "not told yet");
 }
 
 static void dead_letters_held_back_are_counted(void)
@@ -266,6 +301,29 @@ static void a_job_near_the_brokers_patience_is_a_warning(void)
     wr_diagnose_consumer_timeout(&settings, NULL, &out);
     assert_diagnosis(&out, WARREN_CHECK_UNKNOWN, "no job type has a timeout");
     job.timeout_ms = 60000;
+}
+
+/* The type with the shorter timeout may be the one that waits longest. */
+static void the_longest_held_counts_and_not_the_longest_run(void)
+{
+    struct wr_diagnosis out = { 0 };
+    struct wr_job_settings slow = { .type = (char *)"slow",
+                                    .concurrency = 1,
+                                    .timeout_ms = 600000 };
+    struct wr_job_settings many = { .type = (char *)"many", .concurrency = 1, .timeout_ms = 60000 };
+    struct wr_queue_settings two[] = {
+        { .name = (char *)"one", .jobs = &slow, .job_count = 1, .prefetch = 1 },
+        { .name = (char *)"two", .jobs = &many, .job_count = 1, .prefetch = 100 },
+    };
+    struct wr_settings both = { .ns = (char *)"warren", .queues = two, .queue_count = 2 };
+    wr_diagnose_consumer_timeout(&both, NULL, &out);
+    assert_diagnosis(&out, WARREN_CHECK_WARN, "a delivery of many may be held for 6000 s");
+    two[1].prefetch = 1;
+    wr_diagnose_consumer_timeout(&both, NULL, &out);
+    assert_diagnosis(&out, WARREN_CHECK_OK, "a delivery of slow may be held for 600 s");
+    many.timeout_ms = 0;
+    wr_diagnose_consumer_timeout(&both, NULL, &out);
+    assert_diagnosis(&out, WARREN_CHECK_UNKNOWN, "many has no timeout");
 }
 
 static void bodies_are_counted_by_prefetch_or_by_what_auto_allows(void)
@@ -351,7 +409,9 @@ int main(void)
     CU_ADD_TEST(suite, a_time_to_live_is_judged_by_what_the_queue_is_for);
     CU_ADD_TEST(suite, a_fresh_queue_whose_policies_are_not_told_is_not_judged);
     CU_ADD_TEST(suite, the_smaller_delivery_limit_counts);
+    CU_ADD_TEST(suite, a_limit_that_is_absent_is_not_minus_one);
     CU_ADD_TEST(suite, dead_letters_held_back_are_counted);
+    CU_ADD_TEST(suite, the_longest_held_counts_and_not_the_longest_run);
     CU_ADD_TEST(suite, a_job_near_the_brokers_patience_is_a_warning);
     CU_ADD_TEST(suite, bodies_are_counted_by_prefetch_or_by_what_auto_allows);
     CU_ADD_TEST(suite, memory_is_tight_when_bodies_could_take_half_of_it);

@@ -380,21 +380,26 @@ static void surplus_is_only_what_lies_between_our_own(void)
 {
     struct wr_topology *topology = build(shared_jobs, false);
     const struct wr_binding items[] = {
-        { "warren.jobs", "emails", true, "email.welcome" },
-        { "warren.jobs", "emails", true, "email.retired" },
-        { "warren.jobs", "other-service", true, "email.retired" },
-        { "their.exchange", "emails", true, "email.retired" },
-        { "warren.deliver", "emails", true, "#.type/email/retired" },
-        { "", "emails", true, "emails" },
-        { "warren.delay.250", "warren.delay.125", true, "1.#" },
-        { "warren.delay.250", "warren.delay.125", false, "1.#" },
+        { "warren.jobs", "emails", true, "email.welcome", false },
+        { "warren.jobs", "emails", true, "email.retired", false },
+        { "warren.jobs", "other-service", true, "email.retired", false },
+        { "their.exchange", "emails", true, "email.retired", false },
+        { "warren.deliver", "emails", true, "#.type/email/retired", false },
+        { "", "emails", true, "emails", false },
+        { "warren.delay.250", "warren.delay.125", true, "1.#", false },
+        { "warren.delay.250", "warren.delay.125", false, "1.#", false },
+        { "warren.jobs", "emails", true, "email.digest", true },
     };
-    const struct wr_bindings bindings = { items, 8 };
+    const struct wr_bindings bindings = { items, 9 };
     struct wr_topology *surplus = NULL;
     CU_ASSERT_EQUAL_FATAL(wr_topology_build_surplus(&surplus, topology, &bindings, NULL),
                           WARREN_OK);
-    CU_ASSERT_EQUAL(surplus->length, 3);
+    CU_ASSERT_EQUAL(surplus->length, 4);
     CU_ASSERT(has(surplus, "unbind queue emails from warren.jobs with email.retired"));
+    long odd = index_of(surplus, "unbind queue emails from warren.jobs with email.digest");
+    CU_ASSERT_FATAL(odd >= 0);
+    CU_ASSERT(surplus->items[odd].has_arguments); /* another one than the wanted */
+    CU_ASSERT_FALSE(surplus->items[odd ? 0 : 1].has_arguments);
     CU_ASSERT(has(surplus, "unbind queue emails from warren.deliver with "
                            "#.type/email/retired"));
     CU_ASSERT(has(surplus, "unbind exchange warren.delay.125 from warren.delay.250 with 1.#"));

@@ -65,10 +65,12 @@ typedef struct warren_queue_facts {
     const char *operator_policy; /**< the same of an operator; NULL: none */
     int64_t unacked;             /**< messages handed to consumers and not settled */
     int64_t dead_lettering;      /**< `messages_dlx`: waiting for their dead letter's confirm */
-    int64_t delivery_limit;      /**< its argument */
+    bool has_delivery_limit;     /**< its argument is said; it may be -1 */
+    int64_t delivery_limit;
     int64_t consumer_timeout_ms; /**< its argument, or the policies' */
     bool has_policies;           /**< the rest is known (a fresh queue's is not for some seconds) */
     /* What its policies say, both kinds together. */
+    bool has_policy_delivery_limit; /**< the next is said; it may be -1 */
     int64_t policy_delivery_limit;
     int64_t max_length;
     int64_t max_bytes;

@@ -68,6 +68,7 @@ typedef struct warren_binding {
     const char *destination;
     bool to_queue; /**< destination_type is "queue", else "exchange" */
     const char *key;
+    bool has_arguments; /**< it has some: such a binding is told of and never touched */
 } warren_binding;
 
 /** What the caller knows of the broker's bindings; AMQP itself can't list them. */
@@ -160,10 +161,35 @@ typedef struct warren_migration {
     uint64_t consumers;      /**< of the queue: while the old one has any, a migration is refused */
     uint64_t moved;          /**< ready in the stand-in */
     int64_t rest_ms;         /**< how long the old queue has to be still before it is deleted */
+    bool
+        is_from_4; /**< the broker is 4.0 or later: a quorum queue may hold dead letters back, which
+                       `messages` doesn't count */
 } warren_migration;
 
 /** Called at each step and often in between; false ends the migration between two messages. */
 typedef bool warren_migration_visitor(warren_migration_step step, uint64_t moved, void *user);
+
+/** What a queue holds beside its ready messages. AMQP tells neither; -1: not told yet. */
+typedef struct warren_migration_held {
+    int64_t unacked;        /**< with a worker that drains, say */
+    int64_t dead_lettering; /**< `messages_dlx`: until their dead letters are confirmed */
+} warren_migration_held;
+
+/** Asks the management API for it, within a second or two. False: it could not be asked, which ends
+ * the migration. */
+typedef bool warren_migration_asker(const char *queue, warren_migration_held *out, void *user);
+
+/** How to migrate. Zeroed is fine. */
+typedef struct warren_migration_options {
+    const warren_bindings *bindings; /**< all of the vhost: those that the configuration doesn't ask
+                                        for are kept, too. NULL: not known, and they are lost */
+    const char *type;                /**< the old queue's type as the management API tells it; NULL:
+                                        not known, and AMQP doesn't always tell it: STATE */
+    int64_t settle_ms;               /**< how long a queue has to be still before it is deleted, 3 s
+                                        at least; 0: drain_timeout for the old one */
+    warren_migration_asker *held;    /**< asked before a queue is deleted; NULL: what a queue holds
+                                        back is not known, and lost if it is still there */
+} warren_migration_options;
 
 /**
  * Looks at the migration of a queue and changes nothing. Work queues and queues of isolated types can
@@ -175,21 +201,21 @@ WARREN_API warren_status warren_topology_look_at_migration(warren_topology *topo
                                                            warren_error *err);
 
 /**
- * Gives a queue the arguments of the configuration without losing a message: each is published to a
+ * Gives a queue the arguments of the configuration and moves its messages: each is published to a
  * stand-in, confirmed and only then acknowledged; the queue is deleted when it is empty, and made
  * anew; then they come back in the same way. New messages are routed to one of the two at any time.
  * Killed at any moment, the same call goes on where it stood; a message that was on its way then may
  * come twice.
  *
- * `bindings` (may be NULL) are all of the vhost: those that the configuration doesn't ask for are
- * kept, too, but without the list they are lost. `*out_moved` (may be NULL) counts moves in both
- * directions, also on failure. OK also when there was nothing to do. STATE: the queue is being
- * consumed. AGAIN: the visitor ended it. MISMATCH: someone declared the old queue again meanwhile.
+ * `options` may be NULL; `user` is for its functions, too. `*out_moved` (may be NULL) counts moves in
+ * both directions, also on failure. OK also when there was nothing to do. STATE: the queue is being
+ * consumed, or migrated by somebody else, or holds what doesn't go, or its kind can't be told, or a
+ * binding has arguments. AGAIN: the visitor ended it. MISMATCH: someone declared a queue meanwhile.
  * NACKED, CLOSED, TIMEOUT: the broker; INVALID: a message can't be read. After each of these the same
  * call goes on.
  */
 WARREN_API warren_status warren_topology_migrate(warren_topology *topology, const char *queue,
-                                                 const warren_bindings *bindings,
+                                                 const warren_migration_options *options,
                                                  warren_migration_visitor *visit, void *user,
                                                  uint64_t *out_moved, warren_error *err);
 
