@@ -229,6 +229,10 @@ void wr_doctor_check_topology(struct wr_doctor *doctor, struct wr_diagnosis *out
 
 void wr_doctor_check_delivery_limits(struct wr_doctor *doctor, struct wr_diagnosis *out)
 {
+    if (!doctor->broker) { /* what a limit means depends on it */
+        wr_diagnose(out, WARREN_CHECK_UNKNOWN, "the broker's version is not known");
+        return;
+    }
     struct wr_diagnosis_server server = server_of(doctor);
     wr_diagnose_delivery_limits(&server, doctor->topology, doctor->options->facts, out);
 }

@@ -112,6 +112,14 @@ assert_contains "$out" "emails  differs         1          0  warren.migrate.ema
 assert_contains "$err" "its bindings turn to warren.migrate.emails" "and the steps"
 run "$WARREN" topology migrate emails
 assert_status 5 "without --yes and a terminal it is refused"
+run "$WARREN" topology migrate emails --yes --settle 1s
+assert_status 2 "a queue has to be still for 3s at least"
+cp -p config/warren.cfg config/kept
+write_config "http://127.0.0.1:1"
+run "$WARREN" topology migrate emails --yes
+assert_status 5 "a management API that is configured and down: refused"
+assert_contains "$err" "bindings could not be asked" "and why"
+mv config/kept config/warren.cfg
 run "$WARREN" topology migrate emails.dead --yes
 assert_status 5 "a dead queue can't be migrated"
 run "$WARREN" topology migrate nosuch --yes
