@@ -46,7 +46,7 @@ enum {
     FIRST_CHANNEL = 2,
     LAST_CHANNEL = 2047,
     CROWDED_CHANNEL = 1000, /* from here on blocks are as large as can be */
-    FIRST_BLOCK = 100,
+    FIRST_BLOCK = 16,       /* how large the messages are is not known yet */
     LEAST_BLOCK = 32,
     MOST_BLOCK = 2000, /* a quorum queue's cap for one consumer */
     BLOCK_BYTES = 16 * 1024 * 1024,
