@@ -18,6 +18,12 @@
 #define RETRIED "=\"retry\""
 #define DONE "=\"done\""
 #define DEPTH "sum by (vhost, queue) (rabbitmq_detailed_queue_messages_ready{@})"
+/* Counters of a node lose what was before its restart, so only what they grew by tells something. */
+#define GONE(why)                                                                                  \
+    "sum(increase(rabbitmq_global_messages_dead_lettered_" why                                     \
+    "_total{dead_letter_strategy=\"at_least_once\"}[1h]))"
+#define LEFT "  " GONE("expired") "\n  + " GONE("rejected") "\n  + " GONE("delivery_limit")
+#define LEFT_AND_NOT_CONFIRMED "(\n" LEFT "\n  - " GONE("confirmed") ")"
 #define WHERE "{{ $labels.job }} {{ $labels.instance }}: "
 #define TYPE "{{ $labels.type }} in {{ $labels.queue }}"
 
@@ -114,6 +120,11 @@ static const struct alert rabbitmq_alerts[] = {
       "sum by (vhost, queue) (rabbitmq_detailed_queue_messages_ready{queue=~\".+[.]unrouted\"}) > 0",
       "{{ $labels.queue }}: {{ $value }} messages found no queue",
       "Delayed jobs whose time had come, and that no queue takes any more." },
+    { "warren-rabbitmq", "WarrenDeadLettersHeld", OF_WORKERS, NO_LIMIT, "warning", "10m",
+      LEFT_AND_NOT_CONFIRMED " > 0.1 * (\n" LEFT ")",
+      "{{ $value | humanize }} messages are held between two queues of the broker",
+      "Of what left quorum queues by their dead-letter exchange in an hour, more than a tenth was not "
+      "confirmed by where it goes: retries, delayed jobs or dead letters, which no queue shows." },
 };
 /* clang-format on */
 

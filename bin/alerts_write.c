@@ -274,7 +274,8 @@ bool alerts_write(FILE *out, const struct plan *plan, bool is_rabbitmq, const ch
             is_rabbitmq ? " --rabbitmq" : "");
     if (is_rabbitmq) {
         fputs("# These need RabbitMQ's plugin rabbitmq_prometheus, scraped at\n"
-              "# /metrics/detailed?family=queue_coarse_metrics&family=queue_consumer_count\n",
+              "# /metrics/detailed?family=queue_coarse_metrics&family=queue_consumer_count\n"
+              "# and, for WarrenDeadLettersHeld, at /metrics\n",
               out);
     }
     fputs("groups:\n", out);
