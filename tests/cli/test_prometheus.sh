@@ -88,6 +88,8 @@ scrape_configs:
     metrics_path: /metrics/detailed
     params: { family: [queue_coarse_metrics, queue_consumer_count] }
     static_configs: [{ targets: ['127.0.0.1:$plugin_port'] }]
+  - job_name: rabbitmq-global
+    static_configs: [{ targets: ['127.0.0.1:$plugin_port'] }]
 CFG
 has_prometheus()
 {
@@ -245,7 +247,15 @@ load=$!
 children+=("$load")
 curl -sSf -X POST "$management/api/exchanges/%2f/warren.unrouted/publish" -d '{"routing_key": "",
     "payload": "1", "payload_encoding": "string", "properties": {}}' >/dev/null || fail "a message is lost"
-expect_fired WarrenBacklogNoConsumers WarrenBacklogGrows WarrenUnrouted
+# Messages whose dead-letter exchange isn't there stay where they are, and no queue shows them.
+curl -sSf -X PUT "$management/api/queues/%2f/held" -d '{"durable": true, "arguments": {
+    "x-queue-type": "quorum", "x-overflow": "reject-publish", "x-message-ttl": 100,
+    "x-dead-letter-exchange": "nowhere", "x-dead-letter-strategy": "at-least-once"}}' || fail "a queue"
+for _ in {1..30}; do
+    curl -sSf -X POST "$management/api/exchanges/%2f/amq.default/publish" -d '{"routing_key": "held",
+        "payload": "1", "payload_encoding": "string", "properties": {}}' >/dev/null || fail "a message is held"
+done
+expect_fired WarrenBacklogNoConsumers WarrenBacklogGrows WarrenUnrouted WarrenDeadLettersHeld
 kill "$load"
 assert_eq "$(sort <<<"${fired%$'\n'}")" "$names" "that was each of them"
 kill -TERM "$prometheus_pid"
