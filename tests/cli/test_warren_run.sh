@@ -14,6 +14,7 @@ cat >config/queues/things.cfg <<'CFG'
 queue: { name = "things"; jobs: ( { type = "good"; concurrency = 2; }, { type = "bad"; } ); };
 CFG
 cat >plugin.c <<'C'
+#include <signal.h>
 #include <stdio.h>
 #include <warren/plugin.h>
 
@@ -34,7 +35,24 @@ static warren_verdict bad(warren_job *job, void *user)
     return warren_dead(job, "no \"%s\"\nhere", warren_job_string(job, "who"));
 }
 
-WARREN_PLUGIN("test", { "good", good }, { "bad", bad });
+/* A thread that was started here would have the same mask. */
+static warren_status look_at_signals(void **user, warren_error *err)
+{
+    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGTSTP, SIGCONT };
+    sigset_t blocked;
+    (void)err;
+    *user = NULL;
+    sigprocmask(SIG_SETMASK, NULL, &blocked);
+    for (int i = 0; i < 6; i++) {
+        if (!sigismember(&blocked, numbers[i])) {
+            fprintf(stderr, "signal %d is let in\n", numbers[i]);
+            return WARREN_FAILED;
+        }
+    }
+    return WARREN_OK;
+}
+
+WARREN_PLUGIN_WITH("test", look_at_signals, NULL, { "good", good }, { "bad", bad });
 C
 "${CC:-cc}" -shared -fPIC -I"$root/lib/include" plugin.c -o plugin.so || bail_out "no plugin"
 

@@ -366,6 +366,32 @@ static void a_drain_is_not_hastened_by_what_does_not_end(void)
     free(config);
 }
 
+static int open_terminal(void)
+{
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    CU_ASSERT_FATAL(terminal >= 0 && !grantpt(terminal) && !unlockpt(terminal));
+    return terminal;
+}
+
+static void a_drain_outlives_its_terminal(void)
+{
+    char *config = prepare("concurrency = 1;");
+    int terminal = open_terminal();
+    publish(config, 1);
+    forget_log();
+    struct child child = start_child(config, terminal);
+    expect_events(&child, "b");
+    (void)kill(child.pid, SIGTERM);
+    (void)close(terminal);
+    (void)kill(child.pid, SIGUSR1); /* read after the hangup */
+    CU_ASSERT(wait_log(&child, "dump.worker name="));
+    let_end(&child, 1);
+    expect_events(&child, "e");
+    CU_ASSERT_EQUAL(end_child(&child), 0);
+    CU_ASSERT(crew_wait_depth(config, "signals", 0, WAIT_MS));
+    free(config);
+}
+
 static void a_start_that_waits_for_its_broker_is_ended_by_an_end_only(void)
 {
     char *config = crew_config_at("url = \"amqp://127.0.0.1:1\";", "", ""); /* nobody listens */
@@ -385,8 +411,7 @@ static void a_start_that_waits_for_its_broker_is_ended_by_an_end_only(void)
 static void a_terminal_that_is_gone_ends_it(void)
 {
     char *config = prepare("concurrency = 1;");
-    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    CU_ASSERT_FATAL(terminal >= 0 && !grantpt(terminal) && !unlockpt(terminal));
+    int terminal = open_terminal();
     publish(config, 1);
     struct child child = start_child(config, terminal);
     expect_events(&child, "b");
@@ -409,6 +434,7 @@ int main(void)
     CU_ADD_TEST(suite, a_quiet_worker_drains_at_once);
     CU_ADD_TEST(suite, a_dump_shows_where_a_handler_hangs);
     CU_ADD_TEST(suite, a_drain_is_not_hastened_by_what_does_not_end);
+    CU_ADD_TEST(suite, a_drain_outlives_its_terminal);
     CU_ADD_TEST(suite, a_start_that_waits_for_its_broker_is_ended_by_an_end_only);
     CU_ADD_TEST(suite, a_terminal_that_is_gone_ends_it);
     CU_basic_set_mode(CU_BRM_VERBOSE);
