@@ -59,7 +59,7 @@ static bool is_torn(const char *path)
     int file =
         open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not wait for a writer */
     if (file >= 0 && fstat(file, &kind) == 0 && S_ISREG(kind.st_mode) && kind.st_size > 0) {
-        (void)pread(file, &last, 1, kind.st_size - 1);
+        last = pread(file, &last, 1, kind.st_size - 1) == 1 ? last : '\n';
     }
     if (file >= 0) {
         (void)close(file);

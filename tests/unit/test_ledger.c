@@ -128,7 +128,7 @@ static pid_t start_killable(int other_end, int kept_end, int ready)
     if (pid == 0) {
         (void)close(other_end);
         (void)state_ledger(1);
-        (void)dup(kept_end); /* a connection that was made anew */
+        (void)!dup(kept_end); /* a connection that was made anew */
         (void)!write(ready, "r", 1);
         (void)pause();
     }
