@@ -102,7 +102,7 @@ void wr_consumer_receive(struct wr_consumer *consumer, struct wr_event *event, i
         wr_subscription_lose(&consumer->sub, now_us, "a delivery out of order");
         return;
     }
-    bool is_again = event->delivery && event->delivery->redelivered;
+    bool is_again = event->kind == WR_EVENT_DELIVERY && event->delivery->redelivered;
     wr_count_alone(is_again ? &source->counts.again : &source->counts.first, 1);
     wr_source_note_delivery(source, now_us);
     if (event->kind != WR_EVENT_DELIVERY) {
