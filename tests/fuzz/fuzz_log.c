@@ -12,7 +12,9 @@ static void must_parse(const char *text, size_t size)
 {
     struct json_tokener *tokener = json_tokener_new();
     MUST(tokener);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    /* The strict mode of json-c 0.18 takes bytes above 0x7f in strings for control bytes. */
+    int strict = JSON_C_VERSION_NUM < (18 << 8) ? JSON_TOKENER_STRICT : 0;
+    json_tokener_set_flags(tokener, strict | JSON_TOKENER_VALIDATE_UTF8);
     struct json_object *object = json_tokener_parse_ex(tokener, text, (int)size + 1);
     MUST(json_tokener_get_error(tokener) == json_tokener_success);
     MUST(json_object_is_type(object, json_type_object));

@@ -70,7 +70,9 @@ static struct json_object *parse(const char *event, const char *fields)
     CU_ASSERT_EQUAL(text[size - 1], '\n');
     CU_ASSERT_PTR_EQUAL(strchr(text, '\n'), text + size - 1);
     struct json_tokener *tokener = json_tokener_new();
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    /* The strict mode of json-c 0.18 takes bytes above 0x7f in strings for control bytes. */
+    int strict = JSON_C_VERSION_NUM < (18 << 8) ? JSON_TOKENER_STRICT : 0;
+    json_tokener_set_flags(tokener, strict | JSON_TOKENER_VALIDATE_UTF8);
     struct json_object *object = json_tokener_parse_ex(tokener, text, (int)size - 1);
     if (json_tokener_get_error(tokener) != json_tokener_success) {
         object = json_tokener_parse_ex(tokener, "", 1); /* the object is ended by what follows */
