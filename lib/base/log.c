@@ -119,7 +119,8 @@ void wr_log_flush(bool is_last)
 
 /* --- a line --- */
 
-static void write_line(enum wr_level level, const char *event, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void write_line(enum wr_level level, const char *event,
+                                                             const char *format, va_list args)
 {
     char raw[LINE_SIZE + 8]; /* longer than what is shown, so that showing it tells the cut */
     char fields[LINE_SIZE];
