@@ -82,7 +82,7 @@ static const char *add_quoted(struct wr_text *out, const char *at)
         wr_text_add(&plain, at, 1);
         at++;
     }
-    add_string(out, (struct wr_slice){ plain.data, plain.size });
+    add_string(out, (struct wr_slice){ wr_text_string(&plain), plain.size });
     out->failed = out->failed || plain.failed;
     wr_text_done(&plain);
     return *at ? at + 1 : at;
