@@ -89,11 +89,24 @@ static const char *add_quoted(struct wr_text *out, const char *at)
 }
 
 /* Adds `,"key":value` for the pair at `at`; gives what is behind it. */
+/* A field of a service's own that is called as a member of ours would be that member. */
+static void add_key(struct wr_text *out, struct wr_slice key)
+{
+    bool is_ours = wr_slice_is(key, "ts") || wr_slice_is(key, "level") ||
+                   wr_slice_is(key, "event") || wr_slice_is(key, "msg");
+    wr_text_add_string(out, is_ours ? ",\"_" : ",");
+    if (is_ours) {
+        wr_text_add(out, key.data, key.size);
+        wr_text_add_string(out, "\"");
+        return;
+    }
+    add_string(out, key);
+}
+
 static const char *add_pair(struct wr_text *out, const char *at)
 {
     struct wr_slice key = { at, strcspn(at, "= ") };
-    wr_text_add_string(out, ",");
-    add_string(out, key);
+    add_key(out, key);
     at += key.size;
     if (*at != '=') {
         wr_text_add_string(out, ":true");
