@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "crew.h"
 #include "live.h"
+#include "stranger.h"
 #include "warren/control.h"
 
 enum { MOST_MS = 15000, ANSWER_MS = 1500, JOBS = 20 };
@@ -344,6 +345,55 @@ static void a_queue_that_a_reload_brings_is_paused_from_the_first(void)
     close_stage(&stage);
 }
 
+/* Reads the stream until it has said so often what only the next story says; false: it never does. */
+static bool is_said_often(int wanted)
+{
+    enum { LOOK = 3, PREFETCH = 1000 };
+    int said = 0;
+    int64_t until_us = crew_now_us() + 2 * MOST_MS * 1000;
+    CU_ASSERT_FATAL(!wr_broker_channel_open(stranger, LOOK, false, NULL));
+    CU_ASSERT_FATAL(!wr_broker_prefetch(stranger, LOOK, PREFETCH, NULL));
+    CU_ASSERT_FATAL(
+        !wr_broker_consume_stream(stranger, LOOK, "warren.state", "first", "look", NULL));
+    while (said < wanted && crew_now_us() < until_us) {
+        struct wr_event event = talk_next(stranger, 500);
+        if (event.kind == WR_EVENT_DELIVERY) {
+            const struct wr_message *message = &event.delivery->message;
+            said += wr_slice_is(message->key, "state.post") &&
+                            memmem(message->body.data, message->body.size, "far behind", 10)
+                        ? 1
+                        : 0;
+            (void)wr_broker_ack(stranger, LOOK, event.tag, false);
+            wr_delivery_free(event.delivery);
+        }
+    }
+    (void)wr_broker_channel_close(stranger, LOOK, NULL);
+    return said >= wanted;
+}
+
+/* The broker drops the oldest of a stream: a pause must not go with it. */
+static void a_pause_that_falls_far_behind_is_said_again(void)
+{
+    enum { MANY = 11000, FLOOD = 4 };
+    struct stage stage = open_stage(crew_accept, NULL);
+    stranger_open();
+    CU_ASSERT_EQUAL(
+        warren_control_pause(stage.admin, "post", NULL, true, "test@here", "far behind", NULL),
+        WARREN_OK);
+    CU_ASSERT(wait_for_news(&stage, "\"consumed\":false,\"paused\":true"));
+    struct wr_message mark = { .exchange = wr_slice_of("warren.control"),
+                               .key = wr_slice_of("state.mark"),
+                               .body = wr_slice_of("{}") };
+    CU_ASSERT_FATAL(!wr_broker_channel_open(stranger, FLOOD, false, NULL));
+    for (int i = 0; i < MANY; i++) {
+        CU_ASSERT_EQUAL_FATAL(wr_broker_publish(stranger, FLOOD, &mark, NULL), WARREN_OK);
+    }
+    CU_ASSERT(is_said_often(2));
+    set_pause(&stage, NULL, false);
+    stranger_close();
+    close_stage(&stage);
+}
+
 static void of_a_paused_type_the_others_go_on(void)
 {
     struct stage stage = open_stage(crew_accept, NULL);
@@ -395,6 +445,7 @@ int main(void)
     CU_ADD_TEST(suite, the_level_of_the_log_is_set_at_once);
     CU_ADD_TEST(suite, a_pause_holds_over_lost_connections);
     CU_ADD_TEST(suite, a_queue_that_a_reload_brings_is_paused_from_the_first);
+    CU_ADD_TEST(suite, a_pause_that_falls_far_behind_is_said_again);
     CU_ADD_TEST(suite, of_a_paused_type_the_others_go_on);
     CU_ADD_TEST(suite, what_was_paused_and_resumed_long_ago_is_no_matter);
     CU_basic_run_tests();

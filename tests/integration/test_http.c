@@ -115,6 +115,26 @@ static void a_worker_tells_how_it_is_and_what_it_did(void)
     free(config);
 }
 
+static void the_trace_of_a_run_is_shown_to_who_reads_openmetrics(void)
+{
+    static const char trace[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const warren_header header = { .name = "traceparent", .value = trace };
+    const warren_message message = {
+        .type = "nap", .body = "{}", .headers = &header, .header_count = 1
+    };
+    char *config = crew_config(listens, queue_text);
+    warren *w = start(config, crew_accept, NULL);
+    CU_ASSERT_EQUAL(warren_publish(warren_worker_publisher(w), &message, NULL), WARREN_OK);
+    CU_ASSERT(crew_wait_ended(w, 1, MOST_MS));
+    CU_ASSERT_EQUAL(say(w, "GET /metrics HTTP/1.0\r\nAccept: application/openmetrics-text\r\n\r\n"),
+                    200);
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, " # {trace_id=\"0af7651916cd43dd8448eb211c80319c\"} "));
+    CU_ASSERT_EQUAL(get(w, "/metrics"), 200);
+    CU_ASSERT_PTR_NULL(strstr(answer, "trace_id"));
+    crew_stop(w);
+    free(config);
+}
+
 struct gate {
     atomic_bool is_running;
     atomic_bool is_open;
@@ -330,6 +350,7 @@ int main(void)
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("http", NULL, NULL);
     CU_ADD_TEST(suite, a_worker_tells_how_it_is_and_what_it_did);
+    CU_ADD_TEST(suite, the_trace_of_a_run_is_shown_to_who_reads_openmetrics);
     CU_ADD_TEST(suite, a_handler_past_its_hard_limit_fails_the_liveness_probe);
     CU_ADD_TEST(suite, in_a_drain_it_is_alive_and_not_ready);
     CU_ADD_TEST(suite, without_a_broker_it_is_alive_and_not_ready);
