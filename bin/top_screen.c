@@ -55,65 +55,6 @@ void top_screen_close(void)
     (void)endwin();
 }
 
-/* --- rows --- */
-
-static bool is_shown(const struct top *top, const struct fleet_row *row)
-{
-    return top->view == TOP_QUEUES || strcmp(row->queue, top->queue) == 0;
-}
-
-/* The running jobs that are shown, one after the other; false at the end. */
-static bool next_job(const struct top *top, size_t *worker, size_t *job)
-{
-    const struct fleet *fleet = top->fleet;
-    for (; *worker < fleet->worker_count; (*worker)++, *job = 0) {
-        const struct news *news = &fleet->workers[*worker].now;
-        for (; *job < news->job_count; (*job)++) {
-            const struct news_job *at = &news->jobs[*job];
-            if ((!*top->queue || strcmp(at->queue, top->queue) == 0) &&
-                (!*top->type || strcmp(at->type, top->type) == 0)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static struct fleet_rows *rows_of(const struct top *top)
-{
-    return top->view == TOP_QUEUES ? &top->fleet->queues : &top->fleet->types;
-}
-
-size_t top_row_count(const struct top *top)
-{
-    size_t count = 0;
-    if (top->view == TOP_WORKERS) {
-        return top->fleet->worker_count;
-    }
-    if (top->view == TOP_JOBS) {
-        for (size_t worker = 0, job = 0; next_job(top, &worker, &job); job++) {
-            count++;
-        }
-        return count;
-    }
-    for (size_t i = 0; i < rows_of(top)->length; i++) {
-        count += is_shown(top, &rows_of(top)->items[i]) ? 1 : 0;
-    }
-    return count;
-}
-
-struct fleet_row *top_row(const struct top *top, size_t index)
-{
-    const struct fleet_rows *rows = rows_of(top);
-    bool has_rows = top->view == TOP_QUEUES || top->view == TOP_TYPES;
-    for (size_t i = 0; has_rows && i < rows->length; i++) {
-        if (is_shown(top, &rows->items[i]) && index-- == 0) {
-            return &rows->items[i];
-        }
-    }
-    return NULL;
-}
-
 /* --- drawing --- */
 
 static void color(int pair, bool is_on)
@@ -302,7 +243,7 @@ static void draw_job(int y, const struct news_job *job, const char *worker, bool
 static void draw_jobs(const struct top *top, size_t first, size_t room)
 {
     size_t i = 0;
-    for (size_t worker = 0, job = 0; next_job(top, &worker, &job); job++, i++) {
+    for (size_t worker = 0, job = 0; top_next_job(top, &worker, &job); job++, i++) {
         const struct news *news = &top->fleet->workers[worker].now;
         if (i >= first && i - first < room) {
             draw_job(HEAD_LINES + (int)(i - first), &news->jobs[job], news->worker,
@@ -478,19 +419,6 @@ bool top_screen_open(void)
 
 void top_screen_close(void)
 {
-}
-
-size_t top_row_count(const struct top *top)
-{
-    (void)top;
-    return 0;
-}
-
-struct fleet_row *top_row(const struct top *top, size_t index)
-{
-    (void)top;
-    (void)index;
-    return NULL;
 }
 
 void top_screen_draw(const struct top *top)

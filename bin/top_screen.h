@@ -6,22 +6,7 @@
 #ifndef TOP_SCREEN_H
 #define TOP_SCREEN_H
 
-#include "fleet.h"
-
-enum top_view { TOP_QUEUES, TOP_TYPES, TOP_WORKERS, TOP_JOBS };
-
-/** What is shown. */
-struct top {
-    struct fleet *fleet;
-    const char *title;
-    enum top_view view;
-    char queue[256];   /* whose types or jobs are shown; "" of jobs: all */
-    char type[256];    /* whose jobs are shown; "": all */
-    size_t selected;   /* row */
-    char message[256]; /* of the last action; "" none */
-    bool shows_help;
-    int64_t now_ms;
-};
+#include "top_rows.h"
 
 enum top_key {
     TOP_NONE,
@@ -46,10 +31,6 @@ bool top_screen_is_there(void);
 /** Takes over the terminal. False: it is none that can be drawn on. */
 bool top_screen_open(void);
 void top_screen_close(void);
-
-/** How many rows the view has, and the selected one of queues or types; NULL: none. */
-size_t top_row_count(const struct top *top);
-struct fleet_row *top_row(const struct top *top, size_t index);
 
 void top_screen_draw(const struct top *top);
 
