@@ -116,6 +116,12 @@ done
 assert_depth emails.dead 9 "nothing was replayed by them"
 "$WARREN" dead list emails -o jsonl | head -1 >/dev/null
 assert_eq "$(matching)" "w1 w2 w3 w4 w5 w6 d7 d8 w9" "a reader that leaves changes no order"
+script -qec "'$WARREN' dead list emails" /dev/null >typescript </dev/null
+assert_contains "$(cat typescript)" "looking [" "on a terminal there is a bar"
+assert_contains "$(cat typescript)" " of 9" "of all that stand there"
+assert_contains "$(cat typescript)" $'\r\033[K' "which is wiped off"
+run "$WARREN" dead list emails
+assert_eq "$err" "" "elsewhere there is none"
 
 # --- export ---
 run "$WARREN" dead export emails
