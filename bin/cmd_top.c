@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: `warren top`: listens to what workers tell and shows it. Two connections: one hears the news
 // and nothing else, the other asks for depths and gives orders, so that an answer that is slow holds up
-// no picture for longer than it takes.
+// no picture for longer than it takes. A broker that goes away is what an operator is looking for: the
+// last picture stays, and both connections are made anew until they stand again.
+#include <poll.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,11 +17,21 @@
 #include "warren/control.h"
 #include "who.h"
 
-enum { HEAR_MS = 100, DEPTH_EVERY_MS = 3000, ONCE_MS = 1000, ANSWER_MS = 2000, PAGE = 10 };
+enum {
+    HEAR_MS = 100,
+    DEPTH_EVERY_MS = 3000,
+    CONNECT_EVERY_MS = 1000,
+    ONCE_MS = 1000,
+    ANSWER_MS = 2000,
+    PAGE = 10
+};
 
 struct session {
+    const struct args *args;
     warren_admin *news;
     warren_admin *orders;
+    bool is_lost; /* one of them, so both are made anew */
+    int64_t next_connect_ms;
     struct fleet fleet;
     struct top top;
     int64_t next_tick_ms;
@@ -51,21 +63,19 @@ static bool note_depth(const warren_queue_info *info, void *user)
     return true;
 }
 
-static int open_both(struct session *session, const struct args *args)
+static warren_status open_both(struct session *session, warren_error *err)
 {
-    warren_error err;
-    if (warren_admin_open(&session->news, args_config(args), &err) ||
-        warren_admin_open(&session->orders, args_config(args), &err)) {
-        return say_failure(&err);
-    }
-    return EXIT_DONE;
+    const char *config = args_config(session->args);
+    warren_status rc = warren_admin_open(&session->news, config, err);
+    return rc ? rc : warren_admin_open(&session->orders, config, err);
 }
 
 static void close_both(struct session *session)
 {
     warren_admin_close(session->news);
     warren_admin_close(session->orders);
-    fleet_done(&session->fleet);
+    session->news = NULL;
+    session->orders = NULL;
 }
 
 /* --- once --- */
@@ -137,15 +147,18 @@ static void move(struct top *top, int by)
     top->selected = at < most ? at : most;
 }
 
+/* Of a call to the broker. */
 static void note_error(struct session *session, const warren_error *err)
 {
     (void)snprintf(session->top.message, sizeof session->top.message, "%.250s", err->text);
+    session->is_lost = session->is_lost || err->status == WARREN_CLOSED ||
+                       err->status == WARREN_UNREACHABLE || err->status == WARREN_TIMEOUT;
 }
 
 static void look_around(struct session *session, int64_t now_ms)
 {
     warren_error err;
-    if (now_ms >= session->next_depth_ms) {
+    if (!session->is_lost && now_ms >= session->next_depth_ms) {
         session->next_depth_ms = now_ms + DEPTH_EVERY_MS;
         if (warren_queue_each(session->orders, note_depth, session, &err)) {
             note_error(session, &err);
@@ -165,11 +178,11 @@ static bool pulse(void *user)
 {
     struct session *session = user;
     warren_error err;
-    if (warren_control_news(session->news, 1, hear, session, &err)) {
+    if (!session->is_lost && warren_control_news(session->news, 1, hear, session, &err)) {
         note_error(session, &err);
     }
     look_around(session, clock_ms(CLOCK_MONOTONIC));
-    return !say_is_interrupted() && isatty(STDIN_FILENO);
+    return !session->is_lost && !say_is_interrupted() && isatty(STDIN_FILENO);
 }
 
 /* --- actions --- */
@@ -181,7 +194,7 @@ static void toggle_pause(struct session *session)
     warren_error err;
     char why[120] = "";
     char question[2048];
-    if (!selected) {
+    if (!selected || session->is_lost) {
         return;
     }
     struct fleet_row copy = *selected; /* the list may move meanwhile */
@@ -258,7 +271,7 @@ static void show(struct session *session, enum top_view view)
 
 static void act_on_worker(struct session *session, enum top_key key)
 {
-    if (session->top.selected >= session->fleet.worker_count) {
+    if (session->top.selected >= session->fleet.worker_count || session->is_lost) {
         return;
     }
     if (key == TOP_QUIET) {
@@ -330,22 +343,52 @@ static bool act(struct session *session, enum top_key key)
     return true;
 }
 
-static warren_status watch(struct session *session, warren_error *err)
+static void ask_all(struct session *session)
 {
     const warren_order order = { .order = "describe", .who = who_am_i() };
     (void)warren_control_order(session->orders, &order, HEAR_MS, hear, session, NULL);
+}
+
+/* What went wrong stays on the screen until it is well again. */
+static void connect_again(struct session *session, int64_t now_ms)
+{
+    warren_error err;
+    if (now_ms < session->next_connect_ms) {
+        (void)poll(NULL, 0, HEAR_MS);
+        return;
+    }
+    close_both(session);
+    if (open_both(session, &err)) {
+        note_error(session, &err);
+        session->next_connect_ms = clock_ms(CLOCK_MONOTONIC) + CONNECT_EVERY_MS;
+        return;
+    }
+    session->is_lost = false;
+    session->top.message[0] = '\0';
+    ask_all(session);
+}
+
+static void listen(struct session *session)
+{
+    warren_error err;
+    if (session->is_lost) {
+        connect_again(session, clock_ms(CLOCK_MONOTONIC));
+    } else if (warren_control_news(session->news, HEAR_MS, hear, session, &err)) {
+        note_error(session, &err);
+    }
+}
+
+static void watch(struct session *session)
+{
+    ask_all(session);
     for (bool goes_on = true; goes_on && !say_is_interrupted();) {
-        warren_status rc = warren_control_news(session->news, HEAR_MS, hear, session, err);
-        if (rc) {
-            return rc;
-        }
+        listen(session);
         look_around(session, clock_ms(CLOCK_MONOTONIC));
         top_screen_draw(&session->top);
         for (enum top_key key; goes_on && (key = top_screen_key()) != TOP_NONE;) {
             goes_on = act(session, key);
         }
     }
-    return WARREN_OK;
 }
 
 static int run_screen(struct session *session)
@@ -365,22 +408,24 @@ static int run_screen(struct session *session)
         return EXIT_FAILED;
     }
     say_catch_interrupt();
-    warren_status rc = watch(session, &err);
+    watch(session);
     top_screen_close();
-    return rc ? say_failure(&err) : EXIT_DONE;
+    return EXIT_DONE;
 }
 
 int cmd_top(const struct args *args)
 {
     enum output_format format;
-    struct session session = { .news = NULL };
+    struct session session = { .args = args };
+    warren_error err;
     if (!output_format_of(args, &format)) {
         return EXIT_USAGE;
     }
-    int code = open_both(&session, args);
+    int code = open_both(&session, &err) ? say_failure(&err) : EXIT_DONE;
     if (!code) {
         code = args_has(args, "once") ? once(&session, format) : run_screen(&session);
     }
     close_both(&session);
+    fleet_done(&session.fleet);
     return code;
 }

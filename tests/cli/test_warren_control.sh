@@ -151,7 +151,18 @@ if wait_for 10 is_resumed; then ok "and resumes"; else fail "and resumes" "$(scr
 type_keys Tab
 expect_screen "$id" "Tab shows the workers"
 type_keys u
-expect_screen "quiet" "u has one be quiet"
+expect_screen " quiet  *[0-9]*/" "u has one be quiet"
+broker ctl -q close_all_connections --vhost "$vhost" "to see who comes back" >/dev/null
+takes_the_order()
+{
+    type_keys u
+    wait_for 10 shows " running  *[0-9]*/"
+}
+if wait_for 60 takes_the_order; then
+    ok "lost connections are made anew, and the worker resumes"
+else
+    fail "lost connections are made anew, and the worker resumes" "$(screen)"
+fi
 type_keys '?'
 expect_screen "this help" "? shows the keys"
 type_keys q
