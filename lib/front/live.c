@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: changes of a worker that runs. There is one way in for all of them, whoever asks for one (a
-// reload, later an operator's command): newer settings, whole, of which the parts take what concerns
+// reload, an operator's order): newer settings, whole, of which the parts take what concerns
 // them. What they replace is kept until the worker is closed, since a job, a connection or a thread
 // may be reading it; so nobody has to be waited for, and nothing is counted or locked where jobs run.
 #include <signal.h>
