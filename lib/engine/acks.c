@@ -109,16 +109,30 @@ void wr_acks_settle(struct wr_acks *acks, uint64_t tag, int64_t now_us)
     }
 }
 
-void wr_acks_forget(struct wr_acks *acks, uint64_t tag)
+bool wr_acks_forget(struct wr_acks *acks, uint64_t tag)
 {
     if (!is_open(acks, tag)) {
-        return;
+        return false;
     }
     *state_of(acks, tag) = GONE;
     acks->open--;
     while (acks->first < acks->next && *state_of(acks, acks->first) == GONE) {
         acks->first++; /* here too, or a flood of rejects alone would make the ring grow */
     }
+    return true;
+}
+
+uint64_t wr_acks_abandon(struct wr_acks *acks)
+{
+    uint64_t last = acks->next - 1;
+    while (last >= acks->first && *state_of(acks, last) == GONE) {
+        last--;
+    }
+    bool has_any = last >= acks->first;
+    acks->first = acks->next;
+    acks->open = 0;
+    acks->settled = 0;
+    return has_any ? last : 0;
 }
 
 /* Since when the oldest of those is settled that the prefix left behind. */

@@ -49,8 +49,12 @@ warren_status wr_acks_deliver(struct wr_acks *acks, uint64_t tag);
  * forgotten before) is ignored: an acknowledgement of it would close the channel. */
 void wr_acks_settle(struct wr_acks *acks, uint64_t tag, int64_t now_us);
 
-/** An open delivery was answered in another way (nack, reject); any other is ignored. */
-void wr_acks_forget(struct wr_acks *acks, uint64_t tag);
+/** An open delivery is to be answered in another way (nack, reject). False: it isn't open, so it must
+ * not be answered. */
+bool wr_acks_forget(struct wr_acks *acks, uint64_t tag);
+
+/** All that is not acknowledged yet never will be. Gives the last such tag, 0: there is none. */
+uint64_t wr_acks_abandon(struct wr_acks *acks);
 
 /** Sends what is to be sent now. */
 void wr_acks_flush(struct wr_acks *acks, int64_t now_us, wr_acks_send *send, void *user);

@@ -28,10 +28,12 @@ bool wr_consumer_has_lost(const struct warren_job *job)
 
 /* --- deliveries --- */
 
+/* Of a queue that is gone by now the broker wants to hear nothing. */
 static void nack(struct wr_consumer *consumer, struct wr_source *source, uint64_t tag, bool requeue)
 {
-    wr_acks_forget(&source->acks, tag);
-    (void)wr_broker_nack(consumer->sub.connection.broker, source->channel, tag, false, requeue);
+    if (wr_acks_forget(&source->acks, tag)) {
+        (void)wr_broker_nack(consumer->sub.connection.broker, source->channel, tag, false, requeue);
+    }
 }
 
 static void find_lane(const struct wr_source *source, struct warren_job *job)

@@ -186,6 +186,18 @@ int64_t wr_source_flush(struct wr_source *source, struct wr_broker *broker, int6
     return wr_acks_deadline_us(&source->acks);
 }
 
+/* A channel of RabbitMQ (3.10 and 4.0) keeps what a deleted queue had sent. Told of it after a queue of
+ * the same name is consumed on that channel, it tells the new queue, which knows messages by numbers from
+ * 0 on: one that runs would be taken for done, or the credit of its consumer be lost, and with it the
+ * consumer. So the channel is told while there is no queue, when it is to no effect. */
+void wr_source_abandon(struct wr_source *source, struct wr_broker *broker)
+{
+    uint64_t last = wr_acks_abandon(&source->acks);
+    if (last) {
+        (void)wr_broker_nack(broker, source->channel, last, true, true);
+    }
+}
+
 void wr_source_forget(struct wr_source *source)
 {
     wr_acks_done(&source->acks);

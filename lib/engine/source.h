@@ -102,6 +102,10 @@ warren_status wr_source_cancel(const struct wr_source *source, struct wr_broker 
 /** Whether that is the tag of its consumer (and not of one that it has replaced). */
 bool wr_source_has_tag(const struct wr_source *source, const char *tag);
 
+/** Its queue is gone. What it sent is never acknowledged, and runs on: by then there may be another queue
+ * of that name, to whose messages such an acknowledgement would go. */
+void wr_source_abandon(struct wr_source *source, struct wr_broker *broker);
+
 /** Forgets its channel, which is gone: what it delivered is stale. */
 void wr_source_forget(struct wr_source *source);
 

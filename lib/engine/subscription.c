@@ -4,7 +4,7 @@
 //     the connection   ──▶ dial, with the topology ──▶ every source anew
 //     one channel      ──▶ that source anew, after its own backoff; all others go on
 //     one consumer     ──▶ (basic.cancel: its queue is gone) topology, then consume again
-//                          on the same channel, so that what runs can still be settled
+//                          on the same channel; what runs goes on, and is acknowledged to nobody
 //
 // What the topology says of itself (a queue with other arguments, a right that is missing) never
 // keeps the queues that are fine from being consumed: it is logged, and tried again.
@@ -88,6 +88,7 @@ static void stop_consuming(struct wr_subscription *sub, struct wr_source *source
 {
     forgive(source, now_us);
     source->state = WR_SOURCE_IDLE;
+    wr_source_abandon(source, sub->connection.broker);
     plan_source(source, now_us, WARREN_OK);
     source->next_try_us += CANCEL_PAUSE_US;
     atomic_store(&sub->is_complete, false);
@@ -203,13 +204,17 @@ static warren_status ask_depth(struct wr_subscription *sub, const struct wr_sour
     return rc;
 }
 
-/* To consume from a queue that is missing would cost the channel, and with it what still runs. */
-static warren_status find_queue(struct wr_subscription *sub, const struct wr_source *source,
+/* To consume from a queue that is missing would cost the channel, and with it what still runs. It may
+ * have gone while it was not consumed, and then nobody has told us. */
+static warren_status find_queue(struct wr_subscription *sub, struct wr_source *source,
                                 warren_error *err)
 {
     struct wr_depth depth;
     warren_status rc =
         source->state == WR_SOURCE_IDLE ? ask_depth(sub, source, &depth, err) : WARREN_OK;
+    if (rc == WARREN_NOT_FOUND) {
+        wr_source_abandon(source, sub->connection.broker);
+    }
     return rc == WARREN_NOT_FOUND || is_gone(rc) ? rc : WARREN_OK;
 }
 

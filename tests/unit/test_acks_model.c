@@ -146,9 +146,28 @@ static void settle(uint64_t tag)
 static void forget(uint64_t tag)
 {
     tell("nack %llu", (unsigned long long)tag);
+    bool is_out = model.tags[tag] == OPEN; /* else it was abandoned */
     model.tags[tag] = ANSWERED;
-    model.unacked--;
-    wr_acks_forget(&model.acks, tag);
+    model.unacked -= is_out ? 1 : 0;
+    if (wr_acks_forget(&model.acks, tag) != is_out) {
+        fail("takes for open what isn't, or not what is", tag);
+    }
+}
+
+/* The queue is gone: the broker is told of all at once. */
+static void abandon(void)
+{
+    uint64_t last = 0;
+    tell("abandon");
+    for (uint64_t tag = 1; tag <= model.delivered; tag++) {
+        last = model.tags[tag] == ANSWERED ? last : tag;
+        model.tags[tag] = ANSWERED;
+    }
+    model.unacked = 0;
+    model.settled = 0;
+    if (wr_acks_abandon(&model.acks) != last || wr_acks_open(&model.acks)) {
+        fail("abandons another tag than the last that is out", last);
+    }
 }
 
 /* Some job comes home; one of an older channel touches nothing, as in the consumer. */
@@ -277,6 +296,8 @@ static void take_step(void)
         pass();
     } else if (kind == 98) {
         lose_connection();
+    } else if (kind == 99) {
+        abandon();
     }
 }
 
