@@ -88,7 +88,6 @@ static const char *add_quoted(struct wr_text *out, const char *at)
     return *at ? at + 1 : at;
 }
 
-/* Adds `,"key":value` for the pair at `at`; gives what is behind it. */
 /* A field of a service's own that is called as a member of ours would be that member. */
 static void add_key(struct wr_text *out, struct wr_slice key)
 {
@@ -103,6 +102,7 @@ static void add_key(struct wr_text *out, struct wr_slice key)
     add_string(out, key);
 }
 
+/* Adds `,"key":value` for the pair at `at`; gives what is behind it. */
 static const char *add_pair(struct wr_text *out, const char *at)
 {
     struct wr_slice key = { at, strcspn(at, "= ") };

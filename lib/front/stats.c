@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// DESIGN: warren_stats may be called from any thread while another one starts or stops the worker, so its parts are
-// looked at only between show and hide, under a lock that nothing on the way of a job takes (a dump takes the pool's below it, never
-// the other way round). What the parts count is atomic or sharded, and kept at the end until the worker is closed.
+// DESIGN: warren_stats may be called from any thread while another one starts or stops the worker,
+// so its parts are looked at only between show and hide, under a lock that nothing on the way of a job
+// takes (a dump takes the pool's below it, never the other way round). What the parts count is atomic
+// or sharded, and kept at the end until the worker is closed.
 #include <string.h>
 
 #include "base/cleanup.h"
