@@ -21,8 +21,14 @@
 enum { EVENTS_A_ROUND = 2048, STEP_MOST_US = 1000000, WATCH_EVERY_US = 1000000 };
 enum { ADAPT_EVERY_US = 20000, ALIVE_US = 5000000, ROUSE_EVERY_US = 5000 };
 enum { BATCH_MOST = 64 };
-enum { FLOOD_NAP_US = 400 };
-enum { NAP_US = 500, NAP_LEAST_US = 100, NAP_US_A_JOB = 2 }; /* how long settled jobs may gather */
+/* How long settled jobs may gather. In a flood the window is filled anew while the thread sleeps. */
+enum {
+    NAP_LEAST_US = 100,
+    NAP_US = 500,
+    NAP_US_A_JOB = 2,
+    FLOOD_NAP_US = 400,
+    FLOOD_NAP_US_A_JOB = 4
+};
 enum { STOP_GRACE_US = 300000 }; /* for a thread to end before its connection is cut */
 
 /* What has not started goes with its channel: running it too would double it for certain. */
@@ -223,11 +229,11 @@ int64_t wr_consumer_step(struct wr_consumer *consumer, int64_t now_us)
 }
 
 /* A small window is empty soon, and the broker sends nothing before it hears of what is done. */
-static int64_t nap_us(const struct wr_consumer *consumer)
+static int64_t nap_us(const struct wr_consumer *consumer, int64_t us_a_job, int64_t most_us)
 {
-    int64_t wanted_us = NAP_US_A_JOB * (int64_t)wr_counted(&consumer->options.counters->prefetch);
+    int64_t wanted_us = us_a_job * (int64_t)wr_counted(&consumer->options.counters->prefetch);
     wanted_us = wanted_us > NAP_LEAST_US ? wanted_us : NAP_LEAST_US;
-    return wanted_us < NAP_US ? wanted_us : NAP_US;
+    return wanted_us < most_us ? wanted_us : most_us;
 }
 
 /* To be woken by each job that is done would cost more than many a job. So while jobs are out and
@@ -236,12 +242,12 @@ static int64_t nap_us(const struct wr_consumer *consumer)
 static void wait(struct wr_consumer *consumer, int64_t until_us)
 {
     if (consumer->tide.is_flood && !consumer->is_draining) {
-        wr_clock_pass_us(FLOOD_NAP_US);
+        wr_clock_pass_us(nap_us(consumer, FLOOD_NAP_US_A_JOB, FLOOD_NAP_US));
         return;
     }
     bool looks_again = consumer->out && (consumer->has_moved || wr_pool_rouse(consumer->pool));
     if (looks_again) {
-        wr_connection_nap(&consumer->sub.connection, nap_us(consumer));
+        wr_connection_nap(&consumer->sub.connection, nap_us(consumer, NAP_US_A_JOB, NAP_US));
         return;
     }
     wr_connection_wait(&consumer->sub.connection, &consumer->settled, until_us);
