@@ -262,7 +262,7 @@ static void a_running_job_and_a_frozen_broker_end_with_the_drain(void)
     pid_t pid = fork();
     if (pid == 0) {
         int64_t took_us = stop_with_a_running_job(500);
-        _exit(took_us < 0 ? (int)(1 - took_us) : took_us < 5000000 ? 0 : 1);
+        _exit(took_us < 0 ? (int)(1 - took_us) : took_us < 2500000 ? 0 : 1);
     }
     CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
     CU_ASSERT(WIFEXITED(status));
