@@ -3,10 +3,10 @@
 // them, and acknowledges either each one or, once a quarter of the prefetch has come, all at once.
 // What is left over is acknowledged when nothing has come for a moment, so that no job waits for the
 // next; a moment of no length at all, that is whenever the socket is empty, cost a sixth of the rate.
-// Several queues have a channel each.
+// Several queues have a channel each. With --threaded a second thread starts the jobs.
 //
 //     bare_consume --queue NAME [--queues N] --count N [--prefetch N] [--ack each|multiple]
-//                  [--idle-us N] [--stamps] [--delay-ms N]
+//                  [--idle-us N] [--stamps] [--delay-ms N] [--threaded]
 //
 // With --queues the names are NAME.0, NAME.1 …; with --delay-ms the rate is that of jobs that come
 // home so long after they were published.
@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "bare.h"
+#include "hand.h"
 #include "side.h"
 
 enum { NAME_BYTES = 256, QUEUES_MOST = 1000 };
@@ -27,6 +28,8 @@ struct taker {
     long *behind;   /* by channel: taken and not acknowledged */
     uint64_t *last; /* by channel: the last tag taken */
     long channels;
+    struct hand *hand; /* starts the jobs; NULL: this thread does */
+    long passed;       /* to it */
 };
 
 static void consume_all(struct taker *taker, char **words)
@@ -70,6 +73,16 @@ static void take(struct taker *taker, const struct bare_event *event)
     }
 }
 
+/* True for the last one. */
+static bool start(struct taker *taker, struct side_gauge *gauge, const void *body)
+{
+    if (!taker->hand) {
+        return side_start(gauge, body);
+    }
+    hand_pass(taker->hand, body);
+    return ++taker->passed == gauge->count;
+}
+
 static void run(struct taker *taker, struct side_gauge *gauge)
 {
     struct bare_event event = { 0 };
@@ -80,8 +93,11 @@ static void run(struct taker *taker, struct side_gauge *gauge)
             flush(taker);
             continue;
         }
-        is_last = side_start(gauge, event.body.bytes);
+        is_last = start(taker, gauge, event.body.bytes);
         take(taker, &event);
+    }
+    if (taker->hand) {
+        hand_join(taker->hand);
     }
     flush(taker);
     side_linger();
@@ -105,6 +121,7 @@ int main(int argc, char **argv)
         side_give_up("--queues", "too many");
     }
     taker.connection = bare_open((int)taker.channels);
+    taker.hand = side_has(argv, "--threaded") ? hand_start(&gauge) : NULL;
     consume_all(&taker, argv);
     side_ready();
     run(&taker, &gauge);

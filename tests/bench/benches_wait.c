@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: how long a job waits that comes alone: 1,000 a second from a process of its own, stamped when
-// they are sent, and confirmed, since a channel that closes may lose what isn't. When acknowledgements leave is seen from below (ack_clock.c), in runs of their own.
+// they are sent, and confirmed, since a channel that closes may lose what isn't. When acknowledgements
+// leave is seen from below (ack_clock.c), in runs of their own. Handlers that may block need a thread
+// apart from the connection's, so a bare loop with such a thread shows what that alone costs here.
 #include "bench.h"
 
 #define FEED(type)                                                                                 \
     "bare_publish --exchange warren.jobs --key " type                                              \
     " --count {count} --rate 1000 --stamps --window 10000"
 
-enum { BARE, WARREN };
+enum { BARE, WARREN, THREADED };
 
 static void add_sides(struct bench *bench, const char *queue, const char *preload)
 {
@@ -34,14 +36,23 @@ static void add_sides(struct bench *bench, const char *queue, const char *preloa
                                   .preload = preload });
 }
 
-static void add_difference(struct bench *bench, const char *text, enum measure measure,
-                           double limit)
+static void add_threaded_side(struct bench *bench, const char *queue)
+{
+    struct side side = bench->sides[BARE];
+    side.name = "bare, with a thread for the jobs";
+    side.command = bench_text(
+        "bare_consume --queue %s --count {count} --stamps --idle-us 0 --threaded", queue);
+    bench_add_side(bench, side);
+}
+
+static void add_difference(struct bench *bench, const char *text, enum measure measure, int a,
+                           int b, double limit)
 {
     bench_add_goal(bench, (struct goal){ .text = text,
                                          .kind = GOAL_DIFFERENCE,
                                          .measure = measure,
-                                         .a = WARREN,
-                                         .b = BARE,
+                                         .a = a,
+                                         .b = b,
                                          .is_at_most = true,
                                          .limit = limit });
 }
@@ -53,9 +64,14 @@ static void add_latency(void)
                                     "jobs a second.",
                                     4000);
     add_sides(bench, "latency", NULL);
-    add_difference(bench, "added at p50", MEASURE_P50, 50);
-    add_difference(bench, "added at p99", MEASURE_P99, 250);
-    add_difference(bench, "added at p99.9", MEASURE_P999, 0);
+    add_threaded_side(bench, "latency");
+    add_difference(bench, "added at p50", MEASURE_P50, WARREN, BARE, 50);
+    add_difference(bench, "added at p99", MEASURE_P99, WARREN, BARE, 250);
+    add_difference(bench, "added at p99.9", MEASURE_P999, WARREN, BARE, 0);
+    add_difference(bench, "added at p50 by the thread alone", MEASURE_P50, THREADED, BARE, 0);
+    add_difference(bench, "added at p99 by the thread alone", MEASURE_P99, THREADED, BARE, 0);
+    add_difference(bench, "added at p50 to bare with a thread", MEASURE_P50, WARREN, THREADED, 0);
+    add_difference(bench, "added at p99 to bare with a thread", MEASURE_P99, WARREN, THREADED, 0);
 }
 
 static void add_latency_ack(void)
@@ -65,8 +81,8 @@ static void add_latency_ack(void)
                                     "way, 1,000 jobs a second.",
                                     4000);
     add_sides(bench, "latency-ack", "libbench_ack_clock.so");
-    add_difference(bench, "added at p50", MEASURE_ACK_P50, 0);
-    add_difference(bench, "added at p99", MEASURE_ACK_P99, 0);
+    add_difference(bench, "added at p50", MEASURE_ACK_P50, WARREN, BARE, 0);
+    add_difference(bench, "added at p99", MEASURE_ACK_P99, WARREN, BARE, 0);
 }
 
 static void add_startup(void)
