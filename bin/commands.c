@@ -314,6 +314,7 @@ const struct command commands[] = {
       "interrupted at any time: Ctrl-C stops between two of them (exit 3), and the same command\n"
       "goes on. Their attempts start again.",
       "warren dead replay emails --dry-run\nwarren dead replay emails --type email.digest\n"
+      "warren dead replay emails --id 0190d8a2-7c1e-7b3a-9f00-2b1d6c9e4f11\n"
       "warren dead replay emails --group ff9feec1c462 --canary 5 --rate 50",
       cmd_dead_replay },
     { "dead", "move", "QUEUE TARGET", 2, 2, "Move dead letters to another queue.",
