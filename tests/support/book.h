@@ -81,6 +81,9 @@ bool book_find(const struct book *book, const char *id, struct book_job *out);
 typedef void book_visitor(const struct book_job *job, void *user);
 void book_each(const struct book *book, book_visitor *visit, void *user);
 
+/** RabbitMQ keeps time in whole milliseconds: what it holds back may come so much before its time. */
+enum { BOOK_TICK_US = 1000 };
+
 /** What may not be exceeded. Members left 0 are not looked at. */
 struct book_limits {
     const char *type;       /* whose runs: NULL for all types together */
@@ -96,7 +99,7 @@ struct book_sum {
     uint64_t duplicates;    /* endings too many: done and dead together, less one for each job */
     uint64_t reruns;        /* runs too many: of the same attempt of the same job */
     uint64_t recovered;     /* without a confirm, and ended all the same */
-    uint64_t early;         /* runs before their time: of a delay, or of a retry */
+    uint64_t early;         /* runs before their time, by a tick and more: of a delay, or of a retry */
     uint64_t over_attempts; /* runs with a higher attempt than allowed */
     uint64_t over_limit;    /* runs that began while the limit was reached */
     int at_once_most;       /* runs of one process and the limit's type at once, at most */

@@ -86,11 +86,12 @@ static bool is_early(const struct entry *entry, const struct run *run,
                      const struct book_limits *limits)
 {
     const struct run *failure = failure_before(entry, run);
-    if (entry->due_us && run->began_us < entry->due_us) {
+    int64_t latest_us = run->began_us + BOOK_TICK_US;
+    if (entry->due_us && latest_us <= entry->due_us) {
         return true;
     }
     return limits->retry_least_us && failure &&
-           run->began_us < failure->ended_us + limits->retry_least_us;
+           latest_us <= failure->ended_us + limits->retry_least_us;
 }
 
 static int count_reruns(const struct entry *entry)

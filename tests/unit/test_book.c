@@ -130,13 +130,27 @@ static void attempts_are_limited(void)
 
 static void runs_before_their_time_are_early(void)
 {
-    const char *const lines[] = { "A a w 1 0",         "C a 2",        "S a w 10 7 1",
-                                  "F a w 20 7 1 fail", "S a w 50 7 2", "D a w 51 7",
-                                  "A b w 1 100",       "C b 2",        "S b w 99 7 1",
-                                  "D b w 100 7",       "A c w 1 100",  "C c 2",
-                                  "S c w 130 7 1",     "D c w 140 7",  NULL };
-    const struct book_limits enough = { .retry_least_us = 30 };
-    const struct book_limits more = { .retry_least_us = 31 };
+    const char *const lines[] = { "A a w 1 0",
+                                  "C a 2",
+                                  "S a w 10 7 1",
+                                  "F a w 20 7 1 fail",
+                                  "S a w 5020 7 2",
+                                  "D a w 5021 7",
+                                  "A b w 1 9000",
+                                  "C b 2",
+                                  "S b w 8000 7 1",
+                                  "D b w 8001 7",
+                                  "A d w 1 9000",
+                                  "C d 2",
+                                  "S d w 8001 7 1",
+                                  "D d w 8002 7",
+                                  "A c w 1 9000",
+                                  "C c 2",
+                                  "S c w 9030 7 1",
+                                  "D c w 9040 7",
+                                  NULL };
+    const struct book_limits enough = { .retry_least_us = 5999 };
+    const struct book_limits more = { .retry_least_us = 6000 };
     CU_ASSERT_EQUAL(sum_of(lines, &enough).early, 1);
     CU_ASSERT_EQUAL(sum_of(lines, &more).early, 2);
     CU_ASSERT_EQUAL(sum_of(lines, &more).late_most_us, 30);
