@@ -94,12 +94,12 @@ struct book_limits {
 
 /** What all of it comes to. Jobs, unless said otherwise. */
 struct book_sum {
-    uint64_t lost;          /* confirmed (or promised), and neither done nor dead */
-    uint64_t unexpected;    /* done or dead, and never attempted */
-    uint64_t duplicates;    /* endings too many: done and dead together, less one for each job */
-    uint64_t reruns;        /* runs too many: of the same attempt of the same job */
-    uint64_t recovered;     /* without a confirm, and ended all the same */
-    uint64_t early;         /* runs before their time, by a tick and more: of a delay, or of a retry */
+    uint64_t lost;       /* confirmed (or promised), and neither done nor dead */
+    uint64_t unexpected; /* done or dead, and never attempted */
+    uint64_t duplicates; /* endings too many: done and dead together, less one for each job */
+    uint64_t reruns;     /* runs too many: of the same attempt of the same job */
+    uint64_t recovered;  /* without a confirm, and ended all the same */
+    uint64_t early;      /* runs before their time, by a tick and more: of a delay, or of a retry */
     uint64_t over_attempts; /* runs with a higher attempt than allowed */
     uint64_t over_limit;    /* runs that began while the limit was reached */
     int at_once_most;       /* runs of one process and the limit's type at once, at most */
