@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034
 #
-# For the tests of the commands: sourced by tests/cli/test_*.sh. Each of them gets the repository as
-# its first argument, the built command in $WARREN, and a scratch folder in $work, gone at the end.
+# For the tests of the commands: sourced by tests/cli/test_*.sh and tests/deploy/test_*.sh. Each of
+# them gets the repository as its first argument, the built command in $WARREN, and a scratch folder
+# in $work, gone at the end.
 #
 #     . "$1/tests/support/lib.sh"
 #     fresh_vhost                              # $url, $vhost: its own, on the private broker

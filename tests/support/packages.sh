@@ -8,3 +8,8 @@ PACKAGES=(gcc g++ libc6-dev cmake ninja-build pkg-config librabbitmq-dev libjson
     libcunit1-dev universal-ctags openssl curl python3 python3-yaml python3-prometheus-client
     ca-certificates procps tmux zsh fish scdoc mandoc rabbitmq-server
     amqp-tools)
+
+# What tests/deploy needs besides.
+DEPLOY_PACKAGES=(
+    yamllint
+)
