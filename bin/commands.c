@@ -174,6 +174,30 @@ static const struct option_row alert_options[] = {
     END
 };
 
+static const struct option_row kubernetes_options[] = {
+    { "output", 'o', "FOLDER", "write them there; default: kubernetes" },
+    { "name", 0, "NAME", "of the worker and all that belongs to it; default: warren" },
+    { "namespace", 0, "NAME", "of Kubernetes; default: warren, and warren-dev for dev" },
+    { "image", 0, "IMAGE", "that has `warren` and the plugins in it; default: warren:VERSION" },
+    { "replicas", 0, "N", "how many pods; default: 2" },
+    { "max-replicas", 0, "N", "how many KEDA may make of it; default: 10" },
+    { "target", 0, "DURATION", "within which what waits should be done; default: 60s" },
+    { "mean", 0, "QUEUE=DURATION",
+      "what a job of the queue takes on average; default: a tenth of the longest timeout, or 1s; "
+      "may be repeated" },
+    { "job-memory", 0, "SIZE", "what a handler takes, beside its job's body; default: 4MiB" },
+    { "runbooks", 0, "URL", "what stands before a page's name; default: docs/runbooks/" },
+    { "deletion-cost", 0, NULL, "let busy pods say so to Kubernetes: a role, and a token" },
+    { "force", 0, NULL, "write also where others' files are: they stay, if they have other names" },
+    END
+};
+
+static const struct option_row manifests[] = {
+    { "kubernetes", 0, "FILE|FOLDER",
+      "also compare it with these manifests; - is what `kubectl kustomize` prints" },
+    END
+};
+
 static const struct option_row to_file[] = {
     { "output", 'o', "FILE", "write it there; default: to standard output" }, END
 };
@@ -200,8 +224,11 @@ const struct command commands[] = {
       "warren run --probe ready",
       cmd_run },
     { "config", "check", "", 0, 0, "Check the configuration and all queue files.",
-      OPTIONS(output, common), NULL,
-      "warren config check --config config/warren.cfg\nwarren config check -o json",
+      OPTIONS(manifests, output, common),
+      "With --kubernetes also whether manifests agree with it: grace period, probes, the mounted\n"
+      "files, Secrets, memory, scalers. A folder is read with all below it.",
+      "warren config check --config config/warren.cfg\nwarren config check -o json\n"
+      "kubectl kustomize overlays/prod | warren config check --kubernetes -",
       cmd_config_check },
     { "config", "show", "", 0, 0, "Show the configuration as it takes effect, without secrets.",
       OPTIONS(output, common), NULL, "warren config show\nwarren config show -o json",
@@ -383,6 +410,19 @@ const struct command commands[] = {
       "is\n"
       "deploy/grafana/warren.json, which finds them by itself.",
       "warren generate dashboard -o warren.json", cmd_generate_dashboard },
+    { "generate", "kubernetes", "", 0, 0,
+      "Write manifests for Kubernetes, as kustomize reads them.",
+      OPTIONS(kubernetes_options, common),
+      "Probes, ports, grace period, memory, scalers, alerts and rights follow from the queue "
+      "files\n"
+      "by the formulas of docs/kubernetes.md. The folder has base and monitoring, the overlays "
+      "dev,\n"
+      "prod and keda, samples, and a broker. It is written as a whole or not at all, and can be\n"
+      "written again: files with its first line are replaced, others refused (exit 5).",
+      "warren generate kubernetes --config config/warren.cfg -o deploy\n"
+      "warren generate kubernetes --image registry.example.org/mailer:1.4 --mean emails=250ms\n"
+      "kubectl apply --server-side -k kubernetes/overlays/prod",
+      cmd_generate_kubernetes },
     { "generate", "man", "[FOLDER]", 0, 1, "Write the manual pages, as sources for scdoc.",
       OPTIONS(only_help),
       "FOLDER is man unless it is given; it is made if it isn't there. The build does this, and\n"
@@ -437,7 +477,7 @@ const struct noun_row nouns[] = {
     { "queue", "Look at queues, purge, pause and resume them." },
     { "worker", "Look at running workers, and tell them what to do." },
     { "dead", "Look at dead letters; replay, move, edit, keep or drop them." },
-    { "generate", "Write files for other programs: alerts, a dashboard, manual pages." },
+    { "generate", "Write files for other programs: alerts, a dashboard, manifests, manual pages." },
     { "completion", "Complete Warren's words in a shell." },
     { NULL, NULL },
 };

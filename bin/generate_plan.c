@@ -8,44 +8,11 @@
 #include <string.h>
 
 #include "command.h"
+#include "member.h"
 #include "say.h"
 #include "warren/config.h"
-#include "when.h"
 
 static const char other[] = "(other)";
-
-static const char *text_of(json_object *object, const char *key)
-{
-    json_object *member = NULL;
-    (void)json_object_object_get_ex(object, key, &member);
-    return member ? json_object_get_string(member) : "";
-}
-
-static int64_t number_of(json_object *object, const char *key)
-{
-    json_object *member = NULL;
-    (void)json_object_object_get_ex(object, key, &member);
-    return json_object_get_int64(member);
-}
-
-static json_object *part_of(json_object *object, const char *key)
-{
-    json_object *member = NULL;
-    (void)json_object_object_get_ex(object, key, &member);
-    return member;
-}
-
-/* 0 for "none". */
-static int64_t duration_of(json_object *object, const char *key)
-{
-    int64_t ms = 0;
-    return when_duration(text_of(object, key), &ms) ? ms : 0;
-}
-
-static size_t length_of(json_object *list)
-{
-    return list ? json_object_array_length(list) : 0;
-}
 
 /* --- rows --- */
 
@@ -64,9 +31,9 @@ static void add_type(struct plan *plan, json_object *job, size_t queue, const ch
 {
     struct plan_type row = { .queue = queue,
                              .type = type,
-                             .timeout_ms = duration_of(job, "timeout"),
-                             .concurrency = number_of(job, "concurrency"),
-                             .attempts = number_of(part_of(job, "retry"), "attempts") };
+                             .timeout_ms = member_duration(job, "timeout"),
+                             .concurrency = member_number(job, "concurrency"),
+                             .attempts = member_number(member_of(job, "retry"), "attempts") };
     struct plan_type *last = plan->type_count ? &plan->types[plan->type_count - 1] : NULL;
     if (last && last->queue == queue && last->type == other && type == other) {
         last->timeout_ms = longer(last->timeout_ms, row.timeout_ms);
@@ -94,20 +61,20 @@ static char *isolated_name(const char *queue, const char *type)
 /* `*shown`: how many types may still have a row of their own. */
 static bool add_queue(struct plan *plan, json_object *queue, int64_t *shown)
 {
-    json_object *jobs = part_of(queue, "jobs");
+    json_object *jobs = member_of(queue, "jobs");
     size_t number = plan->queue_count++;
     struct plan_queue *row = &plan->queues[number];
     struct plan_inbox *inbox = &plan->inboxes[plan->inbox_count];
-    row->name = text_of(queue, "name");
+    row->name = member_text(queue, "name");
     bool is_whole = add_inbox(plan, strdup(row->name), 0);
-    for (size_t i = 0; i < length_of(jobs); i++) {
+    for (size_t i = 0; i < member_count(jobs); i++) {
         json_object *job = json_object_array_get_idx(jobs, i);
-        const char *type = text_of(job, "type");
-        int64_t concurrency = number_of(job, "concurrency");
-        int64_t timeout_ms = duration_of(job, "timeout");
+        const char *type = member_text(job, "type");
+        int64_t concurrency = member_number(job, "concurrency");
+        int64_t timeout_ms = member_duration(job, "timeout");
         row->timeout_ms = i ? longer(row->timeout_ms, timeout_ms) : timeout_ms;
         add_type(plan, job, number, (*shown)-- > 0 ? type : other);
-        if (json_object_get_boolean(part_of(job, "isolate"))) {
+        if (json_object_get_boolean(member_of(job, "isolate"))) {
             is_whole = add_inbox(plan, isolated_name(row->name, type), concurrency) && is_whole;
         } else {
             inbox->concurrency += concurrency;
@@ -118,12 +85,12 @@ static bool add_queue(struct plan *plan, json_object *queue, int64_t *shown)
 
 static bool add_queues(struct plan *plan)
 {
-    json_object *queues = part_of(plan->root, "queues");
-    int64_t shown = number_of(part_of(plan->root, "http"), "types");
+    json_object *queues = member_of(plan->root, "queues");
+    int64_t shown = member_number(member_of(plan->root, "http"), "types");
     size_t types = 0;
-    size_t count = length_of(queues);
+    size_t count = member_count(queues);
     for (size_t i = 0; i < count; i++) {
-        types += length_of(part_of(json_object_array_get_idx(queues, i), "jobs"));
+        types += member_count(member_of(json_object_array_get_idx(queues, i), "jobs"));
     }
     plan->queues = calloc(count + 1, sizeof *plan->queues);
     plan->types = calloc(types + 1, sizeof *plan->types);
@@ -164,7 +131,7 @@ int plan_read(struct plan *plan, const char *path)
         say("out of memory");
         return EXIT_FAILED;
     }
-    plan->ns = text_of(plan->root, "namespace");
+    plan->ns = member_text(plan->root, "namespace");
     return EXIT_DONE;
 }
 

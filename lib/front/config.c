@@ -99,6 +99,11 @@ const char *warren_config_queue_name(const warren_config *config, size_t index)
     return index < warren_config_queue_count(config) ? config->settings->queues[index].name : NULL;
 }
 
+const char *warren_config_queue_file(const warren_config *config, size_t index)
+{
+    return index < warren_config_queue_count(config) ? config->settings->queues[index].file : NULL;
+}
+
 warren_status warren_config_write(const warren_config *config, bool as_json, char **out,
                                   warren_error *err)
 {

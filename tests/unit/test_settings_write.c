@@ -288,6 +288,8 @@ static void a_tool_sees_all_problems_and_the_queues(void)
     CU_ASSERT_EQUAL(warren_config_queue_count(config), 1);
     CU_ASSERT_STRING_EQUAL(warren_config_queue_name(config, 0), "a");
     CU_ASSERT_PTR_NULL(warren_config_queue_name(config, 1));
+    CU_ASSERT_STRING_EQUAL(warren_config_queue_file(config, 0), "queues/10.cfg");
+    CU_ASSERT_PTR_NULL(warren_config_queue_file(config, 1));
     warren_config_close(config);
     folder_remove();
 }

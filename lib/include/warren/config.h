@@ -56,6 +56,10 @@ WARREN_API size_t warren_config_queue_count(const warren_config *config);
  * `config`. */
 WARREN_API const char *warren_config_queue_name(const warren_config *config, size_t index);
 
+/** The path of the file that a queue stands in: the configuration's own where the queue is written
+ * there, "" without a file; NULL when there are not so many. Borrowed from `config`. */
+WARREN_API const char *warren_config_queue_file(const warren_config *config, size_t index);
+
 /**
  * What is in effect, defaults included: as text in the format of the files, which loads again to
  * the same settings, or as one JSON object. Secrets and passwords in URLs are "***". `*out` is the

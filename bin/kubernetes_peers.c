@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: whom a worker's pod talks to, from the URLs of the configuration: the brokers, their management
+// API, the collector of traces. A network policy allows these and nothing else. The URLs were checked
+// when the configuration was read, so this only takes them apart.
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kubernetes.h"
+#include "member.h"
+
+enum { AMQP_PORT = 5672, AMQPS_PORT = 5671, HTTP_PORT = 80, HTTPS_PORT = 443 };
+
+/* `host` is "name", "name:port" or "[address]:port". */
+static void add_peer(struct kube *kube, const char *host, size_t size, int port, bool is_broker)
+{
+    struct kube_peer peer = { .port = port, .is_broker = is_broker };
+    bool has_brackets = size && host[0] == '[';
+    const char *end = has_brackets ? memchr(host, ']', size) : memchr(host, ':', size);
+    size_t length = end ? (size_t)(end - host) : size;
+    const char *colon = end && has_brackets ? end + 1 : end;
+    if (colon && colon < host + size && *colon == ':') {
+        peer.port = (int)strtol(colon + 1, NULL, 10);
+    }
+    (void)snprintf(peer.host, sizeof peer.host, "%.*s", (int)(length - has_brackets),
+                   host + has_brackets);
+    for (size_t i = 0; i < kube->peer_count; i++) {
+        bool is_same = strcmp(kube->peers[i].host, peer.host) == 0;
+        peer.is_broker = peer.is_broker || (is_same && kube->peers[i].is_broker);
+        if (is_same && kube->peers[i].port == peer.port) {
+            return;
+        }
+    }
+    if (length && kube->peer_count < KUBE_PEERS) {
+        kube->peers[kube->peer_count++] = peer;
+    }
+}
+
+/* What stands behind "scheme://user:password@". */
+static const char *authority_of(const char *url)
+{
+    const char *begin = strstr(url, "://");
+    begin = begin ? begin + 3 : url;
+    size_t size = strcspn(begin, "/?#");
+    for (size_t i = size; i > 0; i--) {
+        if (begin[i - 1] == '@') {
+            return begin + i;
+        }
+    }
+    return begin;
+}
+
+static int hex_digit(char digit)
+{
+    const char *digits = "0123456789abcdef";
+    const char *at = digit ? strchr(digits, digit | 0x20) : NULL;
+    return at ? (int)(at - digits) : 0;
+}
+
+/* The path of the URL is the vhost, percent-encoded; without one it is "/". */
+static void read_vhost(struct kube *kube, const char *path)
+{
+    size_t size = 0;
+    if (*path != '/') {
+        (void)snprintf(kube->vhost, sizeof kube->vhost, "/");
+        return;
+    }
+    for (path++; *path && *path != '?' && size + 1 < sizeof kube->vhost; path++) {
+        bool is_escape = *path == '%' && path[1] && path[2];
+        kube->vhost[size++] =
+            is_escape ? (char)(hex_digit(path[1]) * 16 + hex_digit(path[2])) : *path;
+        path += is_escape ? 2 : 0;
+    }
+    kube->vhost[size] = '\0';
+}
+
+static void add_web_peer(struct kube *kube, const char *url)
+{
+    const char *host = authority_of(url);
+    bool is_tls = strncmp(url, "https:", 6) == 0;
+    if (*url) {
+        add_peer(kube, host, strcspn(host, "/?#"), is_tls ? HTTPS_PORT : HTTP_PORT, false);
+    }
+}
+
+void kube_read_peers(struct kube *kube, struct findings *findings)
+{
+    json_object *broker = member_of(kube->plan->root, "broker");
+    const char *url = member_text(broker, "url");
+    const char *host = authority_of(url);
+    kube->is_tls = strncmp(url, "amqps:", 6) == 0;
+    if (strncmp(url, "memory:", 7) == 0) {
+        findings_add(findings, "broker.url", "memory:, a broker inside the process",
+                     "amqps://HOST or amqp://HOST", "each pod would have a broker of its own");
+    }
+    while (*host && !strchr("/?", *host)) {
+        size_t size = strcspn(host, ",/?");
+        add_peer(kube, host, size, kube->is_tls ? AMQPS_PORT : AMQP_PORT, true);
+        host += size + (host[size] == ',');
+    }
+    read_vhost(kube, host);
+    add_web_peer(kube, member_text(broker, "management_url"));
+    add_web_peer(kube, member_text(member_of(kube->plan->root, "trace"), "endpoint"));
+}
