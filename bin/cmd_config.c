@@ -14,6 +14,7 @@
 #include "command.h"
 #include "escape.h"
 #include "explained.h"
+#include "kubernetes.h"
 #include "output.h"
 #include "say.h"
 
@@ -31,30 +32,40 @@ static const struct column problem_columns[] = {
 enum { PROBLEM_COLUMNS = sizeof problem_columns / sizeof problem_columns[0] };
 
 /* For people a line each, as compilers do it: editors jump to them. */
-static int list_problems(const warren_config *config, enum output_format format)
+static void list_problem(struct output *output, const char *problem, bool is_note)
 {
-    struct output output;
-    size_t count = warren_config_problem_count(config);
-    for (size_t i = 0; format == OUTPUT_TABLE && i < count; i++) {
-        escape_text(stdout, warren_config_problem(config, i), true);
+    if (output->format == OUTPUT_TABLE) {
+        escape_text(stdout, problem, true);
         putchar('\n');
+        return;
     }
-    if (format == OUTPUT_TABLE) {
-        return EXIT_DONE;
+    output_row(output,
+               (struct cell[PROBLEM_COLUMNS]){ { .text = problem }, { .number = is_note } });
+}
+
+static int list_problems(const warren_config *config, const struct findings *findings,
+                         enum output_format format)
+{
+    struct output output = { .format = format };
+    size_t count = warren_config_problem_count(config);
+    if (format != OUTPUT_TABLE) {
+        output_begin(&output, format, problem_columns, PROBLEM_COLUMNS);
     }
-    output_begin(&output, format, problem_columns, PROBLEM_COLUMNS);
     for (size_t i = 0; i < count; i++) {
-        output_row(&output, (struct cell[PROBLEM_COLUMNS]){
-                                { .text = warren_config_problem(config, i) },
-                                { .number = warren_config_problem_is_note(config, i) } });
+        list_problem(&output, warren_config_problem(config, i),
+                     warren_config_problem_is_note(config, i));
     }
-    return output_end(&output);
+    for (size_t i = 0; i < findings->count; i++) {
+        list_problem(&output, findings->lines[i], false);
+    }
+    return format == OUTPUT_TABLE ? EXIT_DONE : output_end(&output);
 }
 
 static int report_problems(const warren_config *config, const char *name, enum output_format format)
 {
+    struct findings none = { 0 };
     size_t errors = warren_config_errors(config);
-    int code = list_problems(config, format);
+    int code = list_problems(config, &none, format);
     if (code) {
         return code;
     }
@@ -67,18 +78,57 @@ static int report_problems(const warren_config *config, const char *name, enum o
     return EXIT_DONE;
 }
 
+/* --- with manifests --- */
+
+static int find_differences(const char *path, const char *manifests, struct findings *findings)
+{
+    struct plan plan;
+    struct kube kube = { 0 };
+    int code = plan_read(&plan, path);
+    code = code ? code : kube_read(&kube, &plan, path, findings);
+    code = code ? code : kube_check(&kube, manifests, findings);
+    kube_done(&kube);
+    plan_done(&plan);
+    return code;
+}
+
+/* The configuration is known to be right. */
+static int report_differences(const warren_config *config, const char *path, const char *manifests,
+                              enum output_format format)
+{
+    struct findings findings = { 0 };
+    int code = find_differences(path, manifests, &findings);
+    code = code ? code : list_problems(config, &findings, format);
+    size_t count = findings.count + findings.left_out;
+    if (!code && count) {
+        say("%s and %s: %zu difference%s", path, manifests, count, count == 1 ? "" : "s");
+        code = EXIT_CONFIG;
+    } else if (!code) {
+        say("%s and %s agree", path, manifests);
+    }
+    findings_done(&findings);
+    return code;
+}
+
 int cmd_config_check(const struct args *args)
 {
     warren_config *config = NULL;
     warren_error err;
     enum output_format format;
+    const char *path = args_config(args);
+    const char *manifests = args_value(args, "kubernetes");
     if (!output_format_of(args, &format)) {
         return EXIT_USAGE;
     }
-    if (warren_config_open(&config, args_config(args), &err)) {
+    if (manifests && !path) {
+        return say_usage("no configuration: want --config FILE, the one that the pods have");
+    }
+    if (warren_config_open(&config, path, &err)) {
         return say_failure(&err);
     }
-    int code = report_problems(config, name_config(args), format);
+    int code = manifests && !warren_config_errors(config)
+                   ? report_differences(config, path, manifests, format)
+                   : report_problems(config, name_config(args), format);
     warren_config_close(config);
     return code;
 }

@@ -4,7 +4,7 @@
 # What it takes to build Warren with its tests and to run them, for deploy/dev/packages. To be sourced.
 # shellcheck disable=SC2034
 PACKAGES=(gcc g++ libc6-dev cmake ninja-build pkg-config librabbitmq-dev libjson-c-dev
-    libconfig-dev libssl-dev libcurl4-openssl-dev libmicrohttpd-dev libncurses-dev zlib1g-dev
+    libconfig-dev libssl-dev libcurl4-openssl-dev libmicrohttpd-dev libncurses-dev zlib1g-dev libyaml-dev
     libcunit1-dev universal-ctags openssl curl python3 python3-yaml python3-prometheus-client
     ca-certificates procps tmux zsh fish scdoc mandoc rabbitmq-server
     amqp-tools)

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+// DESIGN: what the manifests say is set against what follows from the configuration by the formulas that
+// wrote them, whoever wrote these. Only pods count that have the configuration: others may stand in the
+// same folder.
+#include "kubernetes_check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "member.h"
+#include "say.h"
+
+enum { MIB = 1 << 20, GRACE_DEFAULT_S = 30, MS = 1000 };
+
+void check_note(const struct check *check, const struct check_pod *pod, const char *field,
+                const char *got, const char *want, const char *next)
+{
+    char where[FINDING_TEXT];
+    findings_add(check->findings,
+                 finding_text(where, "%s: %s/%s: %s", pod->file, pod->kind, pod->name, field), got,
+                 want, next);
+}
+
+/* --- the end of a pod --- */
+
+static void check_grace(const struct check *check, const struct check_pod *pod)
+{
+    char got[FINDING_TEXT];
+    char want[FINDING_TEXT];
+    json_object *said = member_of(pod->spec, "terminationGracePeriodSeconds");
+    int64_t grace_s = said ? json_object_get_int64(said) : GRACE_DEFAULT_S;
+    int64_t least_s = (check->kube->drain_ms + MS - 1) / MS + KUBE_GRACE_LEAST_S;
+    bool is_number = !said || json_object_is_type(said, json_type_int);
+    if (is_number && grace_s >= least_s) {
+        return;
+    }
+    check_note(check, pod, "terminationGracePeriodSeconds",
+               said ? finding_text(got, "%s", json_object_to_json_string(said))
+                    : finding_text(got, "none, which is %d", GRACE_DEFAULT_S),
+               finding_text(want, "%" PRId64 " or more (drain_timeout %.10g s + %d s)", least_s,
+                            (double)check->kube->drain_ms / MS, KUBE_GRACE_LEAST_S),
+               "raise it, or lower drain_timeout: else running jobs are killed");
+}
+
+/* --- probes --- */
+
+static const struct probe {
+    const char *field;
+    const char *path;
+    const char *word; /* of `warren run --probe` */
+    const char *else_what;
+} probes[] = {
+    { "startupProbe", "/startupz", "startup", "a slow start would count as a hang" },
+    { "livenessProbe", "/livez", "live",
+      "a worker that hangs would stay, and with another path a broker that is away would restart "
+      "every pod" },
+    { "readinessProbe", "/readyz", "ready", "a rollout would not wait for a worker to be there" },
+};
+
+/* The number of a port that may be given by its name; 0: there is none of this name. */
+static int64_t port_of(const struct check_pod *pod, json_object *port)
+{
+    json_object *ports = member_of(pod->container, "ports");
+    if (!json_object_is_type(port, json_type_string)) {
+        return json_object_get_int64(port);
+    }
+    for (size_t i = 0; i < member_count(ports); i++) {
+        json_object *row = json_object_array_get_idx(ports, i);
+        if (strcmp(member_text(row, "name"), json_object_get_string(port)) == 0) {
+            return member_number(row, "containerPort");
+        }
+    }
+    return 0;
+}
+
+/* `warren run --probe WORD` in the container. */
+static bool asks_itself(json_object *probe, const char *word)
+{
+    json_object *command = member_of(member_of(probe, "exec"), "command");
+    for (size_t i = 0; i + 1 < member_count(command); i++) {
+        const char *one = json_object_get_string(json_object_array_get_idx(command, i));
+        const char *next = json_object_get_string(json_object_array_get_idx(command, i + 1));
+        if (one && next && strcmp(one, "--probe") == 0 && strcmp(next, word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_probe(const struct check *check, const struct check_pod *pod,
+                        const struct probe *row)
+{
+    char field[FINDING_TEXT];
+    char got[FINDING_TEXT];
+    char want[FINDING_TEXT];
+    json_object *probe = member_of(pod->container, row->field);
+    json_object *get = member_of(probe, "httpGet");
+    int64_t port = port_of(pod, member_of(get, "port"));
+    const char *path = member_text(get, "path");
+    if (asks_itself(probe, row->word)) {
+        return;
+    }
+    if (!get) {
+        check_note(check, pod, row->field, probe ? "no httpGet" : "none",
+                   finding_text(want, "GET %s on port %d", row->path, check->kube->port),
+                   row->else_what);
+        return;
+    }
+    if (strcmp(path, row->path) != 0) {
+        check_note(check, pod, finding_text(field, "%s.httpGet.path", row->field), path, row->path,
+                   row->else_what);
+    }
+    if (port != check->kube->port) {
+        check_note(check, pod, finding_text(field, "%s.httpGet.port", row->field),
+                   finding_text(got, "%s", json_object_to_json_string(member_of(get, "port"))),
+                   finding_text(want, "%d, the port of http.listen", check->kube->port),
+                   "nobody answers there");
+    }
+}
+
+static void check_start(const struct check *check, const struct check_pod *pod)
+{
+    char got[FINDING_TEXT];
+    char want[FINDING_TEXT];
+    json_object *probe = member_of(pod->container, "startupProbe");
+    json_object *period = member_of(probe, "periodSeconds");
+    json_object *tries = member_of(probe, "failureThreshold");
+    int64_t patience_s =
+        (period ? json_object_get_int64(period) : 10) * (tries ? json_object_get_int64(tries) : 3);
+    if (probe && patience_s < check->kube->connect_wait_s) {
+        check_note(check, pod, "startupProbe",
+                   finding_text(got, "%" PRId64 " s in all (periodSeconds * failureThreshold)",
+                                patience_s),
+                   finding_text(want, "%" PRId64 " s or more, broker.connect_wait",
+                                check->kube->connect_wait_s),
+                   "a pod would be killed while it waits for the broker");
+    }
+}
+
+/* --- memory --- */
+
+/* A quantity of Kubernetes in bytes; -1: it is none. */
+static int64_t quantity_of(json_object *value)
+{
+    static const struct {
+        const char *name;
+        double factor;
+    } units[] = {
+        { "", 1 },        { "k", 1e3 },        { "M", 1e6 },         { "G", 1e9 },
+        { "Ki", 1024.0 }, { "Mi", 1048576.0 }, { "Gi", 1073741824 }, { "Ti", 1099511627776 },
+        { "m", 0.001 }
+    };
+    const char *text = value ? json_object_get_string(value) : "";
+    char *unit;
+    double number = strtod(text, &unit);
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (unit != text && strcmp(unit, units[i].name) == 0 && number >= 0 && number < 1e15) {
+            return (int64_t)(number * units[i].factor);
+        }
+    }
+    return -1;
+}
+
+static void check_memory(const struct check *check, const struct check_pod *pod)
+{
+    char got[FINDING_TEXT];
+    char want[FINDING_TEXT];
+    json_object *limits = member_of(member_of(pod->container, "resources"), "limits");
+    json_object *said = member_of(limits, "memory");
+    int64_t least_mib = (check->kube->memory_least + MIB - 1) / MIB;
+    if (quantity_of(said) >= check->kube->memory_least) {
+        return;
+    }
+    check_note(check, pod, "resources.limits.memory",
+               said ? finding_text(got, "%s", json_object_to_json_string(said)) : "none",
+               finding_text(want, "%" PRId64 "Mi or more (32 + 2 * %" PRId64 " of bodies)",
+                            least_mib, (check->kube->bodies + MIB - 1) / MIB),
+               "raise it, or lower prefetch or limits.body: else the node kills it when large jobs "
+               "come");
+}
+
+/* --- the pods --- */
+
+static const char *last_of(json_object *list, const char *option, const char *letter)
+{
+    const char *found = "";
+    for (size_t i = 0; i + 1 < member_count(list); i++) {
+        const char *word = json_object_get_string(json_object_array_get_idx(list, i));
+        const char *next = json_object_get_string(json_object_array_get_idx(list, i + 1));
+        bool is_option = word && next && (!strcmp(word, option) || !strcmp(word, letter));
+        found = is_option ? next : found;
+    }
+    return found;
+}
+
+/* The configuration that a container names: by its command line, else by its environment. */
+static const char *config_of(json_object *container)
+{
+    json_object *env = member_of(container, "env");
+    const char *command = last_of(member_of(container, "command"), "--config", "-c");
+    const char *args = last_of(member_of(container, "args"), "--config", "-c");
+    const char *found = *args ? args : command;
+    for (size_t i = 0; !*found && i < member_count(env); i++) {
+        json_object *row = json_object_array_get_idx(env, i);
+        bool is_ours = strcmp(member_text(row, "name"), "WARREN_CONFIG") == 0;
+        found = is_ours ? member_text(row, "value") : found;
+    }
+    return found;
+}
+
+static json_object *template_of(json_object *object, const char *kind)
+{
+    json_object *spec = member_of(object, "spec");
+    bool is_scaled = strcmp(kind, "ScaledJob") == 0;
+    return member_of(member_of(is_scaled ? member_of(spec, "jobTargetRef") : spec, "template"),
+                     "spec");
+}
+
+static bool is_one_of(const char *text, const char *one, const char *two, const char *three)
+{
+    return strcmp(text, one) == 0 || strcmp(text, two) == 0 || strcmp(text, three) == 0;
+}
+
+/* A Job that applies the topology has the same files and a life of its own. */
+static void check_container(const struct check *check, const struct check_pod *pod)
+{
+    check_files(check, pod);
+    if (strcmp(pod->kind, "Job") == 0) {
+        return;
+    }
+    check_grace(check, pod);
+    check_memory(check, pod);
+    if (strcmp(pod->kind, "ScaledJob") == 0) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++) {
+        check_probe(check, pod, &probes[i]);
+    }
+    check_start(check, pod);
+    check_scalers(check, pod);
+}
+
+/* Gives how many of the object's containers are workers that stay. */
+static size_t check_object(const struct check *check, const struct manifest *manifest)
+{
+    const char *kind = member_text(manifest->object, "kind");
+    bool stays = is_one_of(kind, "Deployment", "StatefulSet", "DaemonSet");
+    json_object *spec = template_of(manifest->object, kind);
+    json_object *containers = member_of(spec, "containers");
+    size_t workers = 0;
+    if (!stays && !is_one_of(kind, "Job", "ScaledJob", "")) {
+        return 0;
+    }
+    for (size_t i = 0; i < member_count(containers); i++) {
+        struct check_pod pod = { .file = manifest->file, .kind = kind, .spec = spec };
+        pod.name = member_text(member_of(manifest->object, "metadata"), "name");
+        pod.container = json_object_array_get_idx(containers, i);
+        pod.config = config_of(pod.container);
+        if (*pod.config || check_has_config(check, &pod)) {
+            check_container(check, &pod);
+            workers += stays;
+        }
+    }
+    return workers;
+}
+
+int kube_check(const struct kube *kube, const char *path, struct findings *findings)
+{
+    struct manifests manifests;
+    struct check check = { kube, &manifests, findings };
+    size_t workers = 0;
+    int code = manifests_read(&manifests, path);
+    for (size_t i = 0; !code && i < manifests.count; i++) {
+        workers += check_object(&check, &manifests.items[i]);
+    }
+    if (!code && !workers) {
+        char got[FINDING_TEXT];
+        findings_add(findings, path,
+                     finding_text(got, "%zu objects, none a worker", manifests.count),
+                     "a Deployment or StatefulSet with --config, WARREN_CONFIG, or the ConfigMap",
+                     "`warren generate kubernetes` writes one");
+    }
+    manifests_done(&manifests);
+    if (!code && findings->failed) {
+        say("out of memory");
+        code = EXIT_FAILED;
+    }
+    return code;
+}
