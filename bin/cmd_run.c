@@ -7,10 +7,12 @@
 
 #include "args.h"
 #include "command.h"
+#include "idle.h"
 #include "log.h"
 #include "probe.h"
 #include "say.h"
 #include "warren/warren.h"
+#include "when.h"
 
 static int choose_log(const struct args *args, const warren *w, struct log_writer *writer)
 {
@@ -58,14 +60,32 @@ static void block_signals(sigset_t *out_before)
     (void)pthread_sigmask(SIG_BLOCK, &blocked, out_before);
 }
 
-static warren_status run(const struct args *args, warren *w, warren_error *err)
+/* `idle_ms`: how long it stays without a job; 0: for ever. */
+static warren_status run(const struct args *args, warren *w, int64_t idle_ms, warren_error *err)
 {
     sigset_t before;
+    struct idle_watch watch = { .is_running = false };
     block_signals(&before);
     warren_status rc = load_plugins(args, w, err);
+    if (!rc && idle_ms && !idle_watch_start(&watch, w, idle_ms)) {
+        *err = (warren_error){ .status = WARREN_NO_MEMORY, .text = "no thread for --until-idle" };
+        rc = WARREN_NO_MEMORY;
+    }
     rc = rc ? rc : warren_run(w, err);
+    idle_watch_stop(&watch);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
+}
+
+/* False, with a message, when --until-idle is no duration. */
+static bool read_idle(const struct args *args, int64_t *out_ms)
+{
+    const char *given = args_value(args, "until-idle");
+    if (!given || (when_duration(given, out_ms) && *out_ms > 0)) {
+        return true;
+    }
+    (void)say_usage("--until-idle: got \"%s\", want a duration such as 60s", given);
+    return false;
 }
 
 int cmd_run(const struct args *args)
@@ -73,6 +93,10 @@ int cmd_run(const struct args *args)
     static struct log_writer writer; /* lines may come until the process ends */
     warren *w = NULL;
     warren_error err;
+    int64_t idle_ms = 0;
+    if (!read_idle(args, &idle_ms)) {
+        return EXIT_USAGE;
+    }
     if (warren_open(&w, args_config(args), &err)) {
         return say_failure(&err);
     }
@@ -84,7 +108,7 @@ int cmd_run(const struct args *args)
     }
     int code = choose_log(args, w, &writer);
     if (!code) {
-        warren_status rc = run(args, w, &err);
+        warren_status rc = run(args, w, idle_ms, &err);
         code = rc ? say_failure(&err) : EXIT_DONE;
     }
     warren_close(w);

@@ -86,6 +86,7 @@ static const struct option_row edit_options[] = {
 static const struct option_row run_options[] = {
     { "plugin", 'p', "FILE", "load handlers from this shared object; may be repeated" },
     { "probe", 0, "live|ready|startup", "ask a running worker instead; exit 1 if it isn't" },
+    { "until-idle", 0, "DURATION", "drain when there was no job for so long; default: stay" },
     { "log-level", 0, "error|warn|info|debug", "instead of the configuration's" },
     { "log-format", 0, "text|json", "default: text on a terminal, else json" },
     END
@@ -194,7 +195,7 @@ static const struct option_row kubernetes_options[] = {
 
 static const struct option_row manifests[] = {
     { "kubernetes", 0, "FILE|FOLDER",
-      "also compare it with these manifests; - is what `kubectl kustomize` prints" },
+      "also compare it with these manifests; -: standard input, from `kubectl kustomize`" },
     END
 };
 
@@ -219,7 +220,9 @@ const struct command commands[] = {
       "once with 128 + its number. SIGHUP reads the configuration again, SIGTSTP makes the worker\n"
       "quiet and SIGCONT ends that, SIGUSR1 shows what it is at. Log lines go to standard error.\n"
       "--probe asks the worker that runs with this configuration, at its http.listen, and prints\n"
-      "what it answers: for health checks where there is no curl.",
+      "what it answers: for health checks where there is no curl. With --until-idle it ends by "
+      "itself,\n"
+      "where something else starts a worker when there is work.",
       "warren run\nwarren run --config config/warren.cfg --plugin ./hello.so\n"
       "warren run --probe ready",
       cmd_run },
@@ -228,7 +231,8 @@ const struct command commands[] = {
       "With --kubernetes also whether manifests agree with it: grace period, probes, the mounted\n"
       "files, Secrets, memory, scalers. A folder is read with all below it.",
       "warren config check --config config/warren.cfg\nwarren config check -o json\n"
-      "kubectl kustomize overlays/prod | warren config check --kubernetes -",
+      "warren config check --kubernetes deploy/kubernetes\nwarren config check --kubernetes - "
+      "<rendered.yaml",
       cmd_config_check },
     { "config", "show", "", 0, 0, "Show the configuration as it takes effect, without secrets.",
       OPTIONS(output, common), NULL, "warren config show\nwarren config show -o json",
@@ -420,8 +424,7 @@ const struct command commands[] = {
       "prod and keda, samples, and a broker. It is written as a whole or not at all, and can be\n"
       "written again: files with its first line are replaced, others refused (exit 5).",
       "warren generate kubernetes --config config/warren.cfg -o deploy\n"
-      "warren generate kubernetes --image registry.example.org/mailer:1.4 --mean emails=250ms\n"
-      "kubectl apply --server-side -k kubernetes/overlays/prod",
+      "warren generate kubernetes --image registry.example.org/mailer:1.4 --mean emails=250ms",
       cmd_generate_kubernetes },
     { "generate", "man", "[FOLDER]", 0, 1, "Write the manual pages, as sources for scdoc.",
       OPTIONS(only_help),

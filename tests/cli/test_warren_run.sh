@@ -116,6 +116,15 @@ bad_lines=$(grep -cvE '^\{"ts":"[0-9-]+T[0-9:.]+Z","level":"[a-z]+","event":"[a-
 assert_eq "$bad_lines" 0 "each log line is one JSON object"
 assert_contains "$(cat background.err)" '"type":"bad"' "with its fields as members"
 
+# For a Job: it does what waits, and ends by itself.
+run "$WARREN" publish good '{}' --id last-1
+start_in_background env --default-signal "$WARREN" run --plugin ./plugin.so --until-idle 300ms
+wait "$child"
+assert_eq $? 0 "a worker that is idle drains by itself: exit 0"
+assert_eq "$(grep -cx last-1 ids)" 1 "after it has done what waited"
+run "$WARREN" run --plugin ./plugin.so --until-idle soon
+assert_status 2 "how long is checked"
+
 # Probes: asked by the command itself, at the address that the worker says in its log.
 with_http()
 {
