@@ -188,7 +188,8 @@ static const struct option_row kubernetes_options[] = {
       "may be repeated" },
     { "job-memory", 0, "SIZE", "what a handler takes, beside its job's body; default: 4MiB" },
     { "runbooks", 0, "URL", "what stands before a page's name; default: docs/runbooks/" },
-    { "deletion-cost", 0, NULL, "let busy pods say so to Kubernetes: a role, and a token" },
+    { "deletion-cost", 0, NULL,
+      "a role and a token, as kubernetes.deletion_cost = true asks for them" },
     { "force", 0, NULL, "write also where others' files are: they stay, if they have other names" },
     END
 };

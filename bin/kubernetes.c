@@ -145,7 +145,10 @@ static bool read_queues(struct kube *kube)
     size_t inbox = 0;
     json_object *queues = member_of(kube->plan->root, "queues");
     kube->scalers = calloc(kube->plan->inbox_count + 1, sizeof *kube->scalers);
-    for (size_t i = 0; kube->scalers && i < member_count(queues); i++) {
+    if (!kube->scalers) {
+        return false;
+    }
+    for (size_t i = 0; i < member_count(queues); i++) {
         add_scalers(kube, json_object_array_get_idx(queues, i), &inbox);
     }
     kube->cooldown_s = KUBE_COOLDOWN_LEAST_S;
@@ -153,7 +156,7 @@ static bool read_queues(struct kube *kube)
         kube->scalers[i].threads = most(1, least(kube->scalers[i].threads, kube->threads));
         kube->cooldown_s = most(kube->cooldown_s, kube->scalers[i].longest_s + KUBE_COOLDOWN_S);
     }
-    return kube->scalers != NULL;
+    return true;
 }
 
 /* --- what is asked over the network --- */
@@ -256,6 +259,8 @@ static void read_numbers(struct kube *kube)
 {
     json_object *root = kube->plan->root;
     kube->only_checks = strcmp(member_text(root, "topology"), "check") == 0;
+    kube->has_deletion_cost =
+        json_object_get_boolean(member_of(member_of(root, "kubernetes"), "deletion_cost"));
     kube->drain_ms = member_duration(root, "drain_timeout");
     kube->grace_s = up(kube->drain_ms, MS) + KUBE_GRACE_S;
     kube->connect_wait_s = up(member_duration(member_of(root, "broker"), "connect_wait"), MS);

@@ -80,7 +80,8 @@ struct kube {
     bool names_state_dir;  /* state_dir = "auto": the environment says where */
     bool only_checks;      /* topology = "check": another user declares it */
     bool is_tls;
-    int port; /* of http.listen; 0: it can't be reached from outside the pod */
+    bool has_deletion_cost; /* kubernetes.deletion_cost: a pod marks itself while it is busy */
+    int port;               /* of http.listen; 0: it can't be reached from outside the pod */
     int64_t drain_ms;
     int64_t grace_s;
     int64_t connect_wait_s;

@@ -181,6 +181,39 @@ static void check_memory(const struct check *check, const struct check_pod *pod)
                "come");
 }
 
+/* --- what the pod deletion cost needs --- */
+
+static bool has_env(json_object *container, const char *name)
+{
+    json_object *env = member_of(container, "env");
+    for (size_t i = 0; i < member_count(env); i++) {
+        if (strcmp(member_text(json_object_array_get_idx(env, i), "name"), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_deletion_cost(const struct check *check, const struct check_pod *pod)
+{
+    static const char *const names[] = { "POD_NAME", "POD_NAMESPACE" };
+    json_object *token = member_of(pod->spec, "automountServiceAccountToken");
+    char want[FINDING_TEXT];
+    if (!check->kube->has_deletion_cost) {
+        return;
+    }
+    if (token && !json_object_get_boolean(token)) {
+        check_note(check, pod, "automountServiceAccountToken", "false", "true",
+                   "kubernetes.deletion_cost = true asks the API server");
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!has_env(pod->container, names[i])) {
+            check_note(check, pod, "env", finding_text(want, "no %s", names[i]), names[i],
+                       "take it from the downward API, or set kubernetes.deletion_cost = false");
+        }
+    }
+}
+
 /* --- the pods --- */
 
 static const char *last_of(json_object *list, const char *option, const char *letter)
@@ -239,6 +272,7 @@ static void check_container(const struct check *check, const struct check_pod *p
         check_probe(check, pod, &probes[i]);
     }
     check_start(check, pod);
+    check_deletion_cost(check, pod);
     check_scalers(check, pod);
 }
 
@@ -250,7 +284,7 @@ static size_t check_object(const struct check *check, const struct manifest *man
     json_object *spec = template_of(manifest->object, kind);
     json_object *containers = member_of(spec, "containers");
     size_t workers = 0;
-    if (!stays && !is_one_of(kind, "Job", "ScaledJob", "")) {
+    if (!stays && !is_one_of(kind, "Job", "ScaledJob", "Job")) {
         return 0;
     }
     for (size_t i = 0; i < member_count(containers); i++) {

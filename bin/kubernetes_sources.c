@@ -144,7 +144,7 @@ static void check_size(const struct kube *kube, struct findings *findings)
     }
     if (size > CONFIG_MAP_MOST) {
         findings_add(findings, "the configuration", finding_text(got, "%zu bytes", size),
-                     "1 MiB at most", "a ConfigMap can't be larger: split it into two workers'");
+                     "1 MiB at most", "a ConfigMap can't be larger: make two workers of it");
     }
 }
 
@@ -163,7 +163,9 @@ int kube_read_sources(struct kube *kube, const char *path, char **out_folder,
     int code = full && kube->sources && *out_folder ? EXIT_DONE : EXIT_FAILED;
     code = code ? code : add_source(kube, *out_folder, full, findings);
     code = code ? code : add_queue_files(kube, config, path, *out_folder, findings);
-    check_size(kube, findings);
+    if (!code) {
+        check_size(kube, findings);
+    }
     warren_config_close(config);
     free(full);
     if (code) {

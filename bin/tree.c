@@ -39,7 +39,9 @@ void tree_take(struct tree *tree, const char *path, char *text)
         tree->failed = true;
         return;
     }
-    tree->files[tree->count++] = (struct tree_file){ copy, text };
+    struct tree_file *file = &tree->files[tree->count++];
+    file->path = copy;
+    file->text = text;
 }
 
 void tree_done(struct tree *tree)
