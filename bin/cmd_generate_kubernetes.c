@@ -89,6 +89,15 @@ static int refuse(const struct findings *findings, const char *path)
     return EXIT_CONFIG;
 }
 
+/* What was read here from this environment, and in a pod will be from the pod's. */
+static void tell_variables(const struct kube *kube)
+{
+    for (size_t i = 0; i < kube->variable_count; i++) {
+        say("note: the configuration asks for ${env:%s}, so give it to the pods, in an overlay",
+            kube->variables[i]);
+    }
+}
+
 static int write_manifests(const struct args *args, const struct kube *kube,
                            const struct kube_wish *wish)
 {
@@ -98,6 +107,7 @@ static int write_manifests(const struct args *args, const struct kube *kube,
     code = code ? code : tree_write(&tree, folder ? folder : "kubernetes", args_has(args, "force"));
     tree_done(&tree);
     if (!code) {
+        tell_variables(kube);
         say("next: `warren config check --config %s --kubernetes %s`", args_config(args),
             folder ? folder : "kubernetes");
     }

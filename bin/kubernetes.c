@@ -305,6 +305,9 @@ void kube_done(struct kube *kube)
     for (size_t i = 0; i < kube->file_count; i++) {
         free(kube->files[i].folder);
     }
+    for (size_t i = 0; i < kube->variable_count; i++) {
+        free(kube->variables[i]);
+    }
     free(kube->sources);
     free(kube->scalers);
     *kube = (struct kube){ 0 };

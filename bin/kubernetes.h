@@ -30,6 +30,7 @@ enum {
     KUBE_COOLDOWN_S = 60, /* above the longest job */
     KUBE_FILES = 5,
     KUBE_PEERS = 16,
+    KUBE_VARIABLES = 32,
 };
 
 /** A file of the configuration. Texts are owned. */
@@ -75,6 +76,9 @@ struct kube {
     size_t scaler_count;
     struct kube_peer peers[KUBE_PEERS];
     size_t peer_count;
+    char *variables[KUBE_VARIABLES]; /* of the environment, that a file asks for and has no default
+                                        for; owned */
+    size_t variable_count;
     char vhost[256];
     const char *state_dir; /* NULL: none */
     bool names_state_dir;  /* state_dir = "auto": the environment says where */
@@ -105,6 +109,9 @@ void kube_done(struct kube *kube);
 void kube_read_peers(struct kube *kube, struct findings *findings);
 int kube_read_sources(struct kube *kube, const char *path, char **out_folder,
                       struct findings *findings);
+
+/** Part of kube_read: what a file of the configuration asks of the environment. */
+void kube_read_variables(struct kube *kube, const char *text);
 
 /** The memory limit of a container whose handlers take `job_bytes` a thread, in MiB. */
 int64_t kube_memory_mib(const struct kube *kube, int64_t job_bytes);

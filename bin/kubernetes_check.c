@@ -181,7 +181,7 @@ static void check_memory(const struct check *check, const struct check_pod *pod)
                "come");
 }
 
-/* --- what the pod deletion cost needs --- */
+/* --- what is asked of the environment --- */
 
 static bool has_env(json_object *container, const char *name)
 {
@@ -192,6 +192,18 @@ static bool has_env(json_object *container, const char *name)
         }
     }
     return false;
+}
+
+static void check_variables(const struct check *check, const struct check_pod *pod)
+{
+    char got[FINDING_TEXT];
+    for (size_t i = 0; i < check->kube->variable_count; i++) {
+        const char *name = check->kube->variables[i];
+        if (!member_of(pod->container, "envFrom") && !has_env(pod->container, name)) {
+            check_note(check, pod, "env", finding_text(got, "no %s", name), name,
+                       "the configuration asks for it and has no default");
+        }
+    }
 }
 
 static void check_deletion_cost(const struct check *check, const struct check_pod *pod)
@@ -260,6 +272,7 @@ static bool is_one_of(const char *text, const char *one, const char *two, const 
 static void check_container(const struct check *check, const struct check_pod *pod)
 {
     check_files(check, pod);
+    check_variables(check, pod);
     if (strcmp(pod->kind, "Job") == 0) {
         return;
     }

@@ -82,6 +82,7 @@ static int add_source(struct kube *kube, const char *folder, const char *path,
     add_to_hash(&kube->hash, source->path, strlen(source->path) + 1);
     add_to_hash(&kube->hash, source->text, source->size);
     check_source(source, findings);
+    kube_read_variables(kube, source->text);
     return EXIT_DONE;
 }
 

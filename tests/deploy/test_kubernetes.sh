@@ -162,6 +162,19 @@ CFG
 assert_eq "$(numbers)" "12 6 544Mi 7260: a=1 b.v=60000 b=1800" "isolated types, a fixed prefetch, jobs without a timeout"
 assert_eq "$(pick two/base/networkpolicy.yaml NetworkPolicy - spec.ingress.0.ports.0.port)" 8080 "the port is that of http.listen"
 
+# What a pod's environment must have is told, and looked for.
+cat >warren.cfg <<'CFG'
+# ${env:COMMENT}
+http: { listen = "0.0.0.0:9400"; }; // "${env:REMARK}"
+broker: { url = "amqps://${env:NEEDED_HOST}"; user = "${env:NOT_NEEDED:-u}"; connection_name = "$${env:PLAIN} # ${env:NEEDED_HOST}"; };
+CFG
+NEEDED_HOST=rabbit "$WARREN" generate kubernetes -c warren.cfg -o two 2>err
+assert_eq "$(grep -c 'note: ' err)" 1 "one variable is needed"
+assert_contains "$(cat err)" 'asks for ${env:NEEDED_HOST}' "and named"
+NEEDED_HOST=rabbit "$WARREN" config check -c warren.cfg --kubernetes two >out 2>&1
+assert_contains "$(cat out)" "Deployment/warren: env: got no NEEDED_HOST, want NEEDED_HOST" "pods without it are found"
+assert_eq "$(grep -c ": got " out)" 3 "in the Deployment, the Job and the sample"
+
 # Names and texts that YAML, JSON and regular expressions have to quote come back as they were.
 printf 'http: { listen = "0.0.0.0:9400"; };\nnamespace = "shop.eu";\nbroker: { url = "amqp://10.0.0.7,rabbit.mq.svc:5673/a%%2fb"; allow_plaintext = true; };\n' >warren.cfg
 printf '  # CR\r\n\n\tqueue: { name = "o\\"d. {{x}} \xc3\xa9:"; exchange = "own.ex"; jobs: ( { type = "t"; timeout = "5s"; } ); }; \n# \xe2\x80\xa8' >queues/a.cfg
