@@ -184,12 +184,10 @@ static const struct option_row kubernetes_options[] = {
     { "max-replicas", 0, "N", "how many KEDA may make of it; default: 10" },
     { "target", 0, "DURATION", "within which what waits should be done; default: 60s" },
     { "mean", 0, "QUEUE=DURATION",
-      "what a job of the queue takes on average; default: a tenth of the longest timeout, or 1s; "
-      "may be repeated" },
+      "what a job of it takes, by measure; default: a guess by its timeout; may be repeated" },
     { "job-memory", 0, "SIZE", "what a handler takes, beside its job's body; default: 4MiB" },
     { "runbooks", 0, "URL", "what stands before a page's name; default: docs/runbooks/" },
-    { "deletion-cost", 0, NULL,
-      "a role and a token, as kubernetes.deletion_cost = true asks for them" },
+    { "deletion-cost", 0, NULL, "a role and a token, as with kubernetes.deletion_cost = true" },
     { "force", 0, NULL, "write also where others' files are: they stay, if they have other names" },
     END
 };

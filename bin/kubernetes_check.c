@@ -12,6 +12,8 @@
 #include "member.h"
 #include "say.h"
 
+#define QUANTITY_MOST 1e18 /* bytes: more than any node has */
+
 enum { MIB = 1 << 20, GRACE_DEFAULT_S = 30, MS = 1000 };
 
 void check_note(const struct check *check, const struct check_pod *pod, const char *field,
@@ -120,6 +122,13 @@ static void check_probe(const struct check *check, const struct check_pod *pod,
     }
 }
 
+/* Or a number of tries: whoever says more means "for ever". */
+static int64_t seconds_of(json_object *value)
+{
+    int64_t number = json_object_get_int64(value);
+    return number < 0 ? 0 : number > INT32_MAX ? INT32_MAX : number;
+}
+
 static void check_start(const struct check *check, const struct check_pod *pod)
 {
     char got[FINDING_TEXT];
@@ -127,8 +136,7 @@ static void check_start(const struct check *check, const struct check_pod *pod)
     json_object *probe = member_of(pod->container, "startupProbe");
     json_object *period = member_of(probe, "periodSeconds");
     json_object *tries = member_of(probe, "failureThreshold");
-    int64_t patience_s =
-        (period ? json_object_get_int64(period) : 10) * (tries ? json_object_get_int64(tries) : 3);
+    int64_t patience_s = (period ? seconds_of(period) : 10) * (tries ? seconds_of(tries) : 3);
     if (probe && patience_s < check->kube->connect_wait_s) {
         check_note(check, pod, "startupProbe",
                    finding_text(got, "%" PRId64 " s in all (periodSeconds * failureThreshold)",
@@ -156,8 +164,9 @@ static int64_t quantity_of(json_object *value)
     char *unit;
     double number = strtod(text, &unit);
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (unit != text && strcmp(unit, units[i].name) == 0 && number >= 0 && number < 1e15) {
-            return (int64_t)(number * units[i].factor);
+        if (unit != text && strcmp(unit, units[i].name) == 0 && number >= 0) {
+            double bytes = number * units[i].factor;
+            return bytes < QUANTITY_MOST ? (int64_t)bytes : (int64_t)QUANTITY_MOST;
         }
     }
     return -1;

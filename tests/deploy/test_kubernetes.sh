@@ -288,6 +288,13 @@ mkdir none
 run env -C none "$WARREN" generate kubernetes
 assert_status 2 "a configuration is needed"
 
+# All or nothing: what can't be written as a whole leaves the folder as it was.
+cp -r one before
+run bash -c 'trap "" XFSZ; ulimit -f 16; exec "$@"' - "$WARREN" generate kubernetes -c "$config" -o one --name other
+assert_status 1 "a disk that is full is an error"
+run diff -r one before
+assert_eq "$out$(compgen -G '*.new-*')" "" "and nothing has changed"
+
 # Files of others stay.
 echo mine >one/base/mine
 run "$WARREN" generate kubernetes -c "$config" -o one
