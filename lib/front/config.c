@@ -149,12 +149,74 @@ warren_status warren_config_explain(const char *path, char **out, warren_error *
     return hand_over(&text, out, err);
 }
 
+/* Shows one option to `visit`. False without memory. */
+static bool show_option(const struct wr_option *row, warren_config_option_visitor *visit,
+                        void *user)
+{
+    struct wr_text takes = { 0 };
+    struct wr_text example = { 0 };
+    wr_option_takes(row, &takes);
+    wr_option_example_line(row, &example);
+    warren_config_option option = { .path = row->path,
+                                    .kind = wr_option_kind_name(row),
+                                    .units = wr_option_units(row),
+                                    .fallback = row->fallback,
+                                    .least = row->least,
+                                    .most = row->most,
+                                    .words = row->choices,
+                                    .sentence = row->sentence,
+                                    .takes = wr_text_string(&takes),
+                                    .change = wr_option_change(row),
+                                    .example = wr_text_string(&example),
+                                    .is_required = row->required,
+                                    .is_live = row->is_live };
+    bool ok = !takes.failed && !example.failed;
+    if (ok) {
+        visit(user, &option);
+    }
+    wr_text_done(&takes);
+    wr_text_done(&example);
+    return ok;
+}
+
+warren_status warren_config_options(const char *path, warren_config_option_visitor *visit,
+                                    void *user, warren_error *err)
+{
+    char plain[128];
+    size_t count;
+    const struct wr_option *table = wr_settings_table(&count);
+    bool found = false;
+    wr_settings_plain_path(plain, sizeof plain, path ? path : "");
+    for (size_t i = 0; i < count; i++) {
+        if (wr_option_is_below(&table[i], plain)) {
+            found = true;
+            if (!show_option(&table[i], visit, user)) {
+                return wr_no_memory(err);
+            }
+        }
+    }
+    return found ? WARREN_OK : wr_settings_not_found(plain, err);
+}
+
+const char *warren_config_group(const char *path)
+{
+    return wr_settings_group(wr_slice_of(path));
+}
+
+warren_status warren_config_schema(char **out, warren_error *err)
+{
+    struct wr_text text = { 0 };
+    wr_settings_schema(&text);
+    return hand_over(&text, out, err);
+}
+
 warren_status warren_config_template(warren_config_file which, char **out, warren_error *err)
 {
     static const enum wr_template templates[] = {
         [WARREN_CONFIG_FILE_MAIN] = WR_TEMPLATE_MAIN,
         [WARREN_CONFIG_FILE_QUEUE] = WR_TEMPLATE_QUEUE,
         [WARREN_CONFIG_FILE_QUEUE_FULL] = WR_TEMPLATE_QUEUE_FULL,
+        [WARREN_CONFIG_FILE_MAIN_SMALL] = WR_TEMPLATE_MAIN_SMALL,
     };
     struct wr_text text = { 0 };
     if ((unsigned)which >= sizeof templates / sizeof templates[0]) {

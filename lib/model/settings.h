@@ -202,20 +202,54 @@ const struct wr_option *wr_settings_table(size_t *out_count);
 /** The row of that path; NULL when there is none. */
 const struct wr_option *wr_settings_option(struct wr_slice path);
 
+/** What the group of that path is about ("broker", "queue.retry"); NULL when there is no such group.
+ * Static memory. */
+const char *wr_settings_group(struct wr_slice path);
+
+/** What an option is: "duration", "whole number". Static memory. */
+const char *wr_option_kind_name(const struct wr_option *option);
+
+/** The units that its values are written with, "ms, s, m, h, d"; NULL when it has none. Static memory. */
+const char *wr_option_units(const struct wr_option *option);
+
 /** In which struct an option is kept. */
 enum wr_option_home { WR_IN_SETTINGS, WR_IN_QUEUE, WR_IN_JOB };
 enum wr_option_home wr_option_home(const struct wr_option *option);
 
 /**
- * Explains the option of that path, or all options below it, as text; NULL or "": all of them.
- * NOT_FOUND names the nearest one.
+ * Explains the option of that path, or a group and all options below it, as text; NULL or "": all of
+ * them. NOT_FOUND names the nearest one.
  */
 warren_status wr_settings_explain(const char *path, struct wr_text *out, warren_error *err);
 
+/** The path of an option or a group without its indices, as in a message: "queues[2].jobs[1].type" is
+ * "queue.jobs.type". Cut when it is too long. */
+void wr_settings_plain_path(char *out, size_t size, const char *path);
+
+/** Whether the option is the one of that plain path, or below it. Every option is below "". */
+bool wr_option_is_below(const struct wr_option *option, const char *path);
+
+/** NOT_FOUND, for a plain path that is no option's and no group's: the text names the nearest one. */
+warren_status wr_settings_not_found(const char *path, warren_error *err);
+
+/** Appends what the option takes: `a duration such as "90s" or "2m", from 5s to 1h; default: "15s"`. */
+void wr_option_takes(const struct wr_option *option, struct wr_text *out);
+
+/** What becomes of a change of the option while a worker runs, as a sentence. Static memory. */
+const char *wr_option_change(const struct wr_option *option);
+
+/** A value for examples, as written in a file but without quotes: the default where that tells
+ * something. Static memory. */
+const char *wr_option_example(const struct wr_option *option);
+
+/** Appends a line of a file that sets the option, `broker: { heartbeat = "15s"; };`. */
+void wr_option_example_line(const struct wr_option *option, struct wr_text *out);
+
 enum wr_template {
-    WR_TEMPLATE_MAIN,      /* warren.cfg: every option explained, at its default */
-    WR_TEMPLATE_QUEUE,     /* a small queue file to begin with */
-    WR_TEMPLATE_QUEUE_FULL /* a queue file with every option explained */
+    WR_TEMPLATE_MAIN,       /* warren.cfg: every option explained, at its default */
+    WR_TEMPLATE_QUEUE,      /* a small queue file to begin with */
+    WR_TEMPLATE_QUEUE_FULL, /* a queue file with every option explained */
+    WR_TEMPLATE_MAIN_SMALL  /* warren.cfg with the options that most services change */
 };
 
 /** Writes the text of a file to begin with, from the table. */
@@ -224,6 +258,9 @@ void wr_settings_template(enum wr_template which, struct wr_text *out);
 /** Writes the effective settings as libconfig text (or one JSON object), secrets and URL passwords
  * as "***". */
 void wr_settings_write(const struct wr_settings *settings, bool as_json, struct wr_text *out);
+
+/** Writes a JSON Schema (draft-07) of what wr_settings_write writes as JSON, from the table. */
+void wr_settings_schema(struct wr_text *out);
 
 /** The queue of that name, NULL when there is none. Borrowed. */
 const struct wr_queue_settings *wr_settings_queue(const struct wr_settings *settings,

@@ -303,6 +303,37 @@ const struct wr_option *wr_settings_option(struct wr_slice path)
     return NULL;
 }
 
+/* What a group is about; that of "queue.jobs" stands in the row of its list. */
+static const struct group_row {
+    const char *path;
+    const char *sentence;
+} groups[] = {
+    { "broker", "The way to RabbitMQ: where it is, who logs in, how long to wait for it." },
+    { "broker.tls", "TLS to the broker; used when its URL begins with amqps://." },
+    { "delay", "Jobs that wait: retries, snoozes, delayed publishes." },
+    { "limits", "What a message may bring along; one that brings more goes to the dead queue." },
+    { "publish", "Publishing, of workers and of publishers." },
+    { "http", "Probes and metrics of a worker." },
+    { "control", "Workers that are seen and steered through the broker." },
+    { "log", "Lines of the log." },
+    { "trace", "Spans for OpenTelemetry." },
+    { "queue", "A queue and the job types that are taken from it. Stands in a queue file." },
+    { "queue.retry", "When failed jobs of a queue run again. A type may say otherwise." },
+    { "queue.jobs.retry",
+      "When failed jobs of a type run again. What isn't said here is as the queue says it." },
+};
+
+const char *wr_settings_group(struct wr_slice path)
+{
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        if (wr_slice_is(path, groups[i].path)) {
+            return groups[i].sentence;
+        }
+    }
+    const struct wr_option *list = wr_settings_option(path);
+    return list && list->kind == WR_OPTION_GROUPS ? list->sentence : NULL;
+}
+
 enum wr_option_home wr_option_home(const struct wr_option *option)
 {
     if (strncmp(option->path, "queue.jobs.", 11) == 0) {

@@ -52,32 +52,14 @@ static void add_explanation(struct printer *printer, const struct wr_option *opt
     wr_text_done(&takes);
 }
 
-/* What stands in the example where the table has no default. */
-static const char *example_of(const struct wr_option *option)
-{
-    static const char *const examples[][2] = {
-        { "queue.name", "reports" },          { "queue.jobs.type", "report.monthly" },
-        { "queue.jobs.retry.attempts", "5" }, { "queue.jobs.retry.backoff", "exponential" },
-        { "queue.jobs.retry.first", "5s" },   { "queue.jobs.retry.factor", "2.0" },
-        { "queue.jobs.retry.max", "10m" },    { "queue.jobs.retry.jitter", "0.2" },
-        { "queue.jobs.retry.delays", "" },
-    };
-    for (size_t i = 0; !option->fallback && i < sizeof examples / sizeof examples[0]; i++) {
-        if (strcmp(examples[i][0], option->path) == 0) {
-            return examples[i][1];
-        }
-    }
-    return option->fallback;
-}
-
 static void add_option(struct printer *printer, const struct wr_option *option)
 {
     const char *dot = strrchr(option->path, '.');
     const char *name = dot ? dot + 1 : option->path;
-    const char *value = example_of(option);
+    const char *value = option->fallback ? option->fallback : wr_option_example(option);
     bool is_list = option->kind == WR_OPTION_PATHS || option->kind == WR_OPTION_DURATIONS;
     const char *quote = !is_list && wr_value_is_quoted(option, value) ? "\"" : "";
-    const char *shown = is_list && !value[0] ? "[]" : value;
+    const char *shown = is_list ? "[]" : value; /* none of them has a default */
     add_explanation(printer, option);
     indent(printer);
     wr_text_add_format(printer->out, "%s = %s%s%s;\n", name, quote, shown, quote);
@@ -144,8 +126,30 @@ static int shared_groups(const char *a, const char *b)
     return shared;
 }
 
-/* Prints all rows that stand in a queue file, or all others. */
-static void add_rows(struct wr_text *out, bool of_queues)
+/* The options of warren.cfg that most services change. */
+static bool is_common(const struct wr_option *option)
+{
+    static const char *const paths[] = { "drain_timeout", "broker.url",      "broker.password_file",
+                                         "http.listen",   "control.enabled", "log.level" };
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        if (strcmp(paths[i], option->path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_in_template(const struct wr_option *option, enum wr_template which)
+{
+    bool is_queue = wr_option_home(option) != WR_IN_SETTINGS;
+    if (option->kind == WR_OPTION_GROUPS || is_queue != (which == WR_TEMPLATE_QUEUE_FULL)) {
+        return false;
+    }
+    return which != WR_TEMPLATE_MAIN_SMALL || is_common(option);
+}
+
+/* Prints the rows that belong into the file. */
+static void add_rows(struct wr_text *out, enum wr_template which)
 {
     struct printer printer = { out, 0 };
     int printed = 0;
@@ -154,8 +158,7 @@ static void add_rows(struct wr_text *out, bool of_queues)
     const char *before = "";
     for (size_t i = 0; i < count; i++) {
         const char *path = table[i].path;
-        bool is_queue = strncmp(path, "queue.", 6) == 0;
-        if (is_queue != of_queues || table[i].kind == WR_OPTION_GROUPS) {
+        if (!is_in_template(&table[i], which)) {
             continue;
         }
         int shared = shared_groups(before, path);
@@ -188,13 +191,22 @@ void wr_settings_template(enum wr_template which, struct wr_text *out)
             "${env:NAME},\n"
             "# ${env:NAME:-default} and ${file:PATH} stand for what they name; $$ is a plain $.\n"
             "# An empty text means that the option isn't set.\n\n");
-        add_rows(out, false);
+        add_rows(out, which);
+        break;
+    case WR_TEMPLATE_MAIN_SMALL:
+        wr_text_add_string(
+            out, "# Warren's settings: those that most services change, at their defaults. `warren "
+                 "config\n"
+                 "# explain` knows all others, `warren config check` finds mistakes. An empty "
+                 "text\n# means that the option isn't set.\n\n");
+        add_rows(out, which);
         break;
     case WR_TEMPLATE_QUEUE_FULL:
         wr_text_add_string(out,
                            "# A queue file with every option explained, at its default where it "
-                           "has one.\n\n");
-        add_rows(out, true);
+                           "has one. What\n"
+                           "# you delete keeps its default.\n\n");
+        add_rows(out, which);
         break;
     case WR_TEMPLATE_QUEUE:
         wr_text_add_string(

@@ -296,6 +296,38 @@ static void add_choices(const char *choices, struct wr_text *out)
     }
 }
 
+const char *wr_option_kind_name(const struct wr_option *option)
+{
+    static const char *const names[] = {
+        [WR_OPTION_STRING] = "string",
+        [WR_OPTION_SECRET] = "secret",
+        [WR_OPTION_BOOL] = "boolean",
+        [WR_OPTION_INT] = "whole number",
+        [WR_OPTION_FLOAT] = "number",
+        [WR_OPTION_DURATION] = "duration",
+        [WR_OPTION_SIZE] = "size",
+        [WR_OPTION_CHOICE] = "choice",
+        [WR_OPTION_PATH] = "path",
+        [WR_OPTION_PATHS] = "list of paths",
+        [WR_OPTION_DURATIONS] = "list of durations",
+        [WR_OPTION_GROUPS] = "list of groups",
+    };
+    return names[option->kind];
+}
+
+const char *wr_option_units(const struct wr_option *option)
+{
+    switch (option->kind) {
+    case WR_OPTION_DURATION:
+    case WR_OPTION_DURATIONS:
+        return "ms, s, m, h, d";
+    case WR_OPTION_SIZE:
+        return "B, kB, KiB, MB, MiB, GB, GiB";
+    default:
+        return NULL;
+    }
+}
+
 void wr_option_want(const struct wr_option *option, struct wr_text *out)
 {
     static const char *const wants[] = {

@@ -6,6 +6,8 @@
 #include <json-c/json.h>
 
 #include "config_folder.h"
+#include "model/settings_value.h"
+#include "repository.h"
 #include "warren/config.h"
 
 static char *written(const struct wr_settings *settings, bool as_json)
@@ -15,38 +17,20 @@ static char *written(const struct wr_settings *settings, bool as_json)
     return wr_text_take(&text);
 }
 
-/* A configuration in which every option has a value of its own. */
-static const char odd[] =
-    "namespace = \"sh-op\"; topology = \"check\"; threads = 77; drain_timeout = \"1500ms\";\n"
-    "state_dir = \"/s\"; plugins = [\"/lib/a b.so\", \"/c\\\"d.so\"];\n"
-    "broker: { url = \"amqps://a,b:2/v\"; user = \"u\\\\\\n$${env:HOME}\"; password_file = "
-    "\"/pw\"; login = \"external\";\n"
-    "  management_url = \"https://m\"; connection_name = \"caf\xC3\xA9 $$5\"; heartbeat = \"6s\";\n"
-    "  connect_timeout = \"7s\"; connect_wait = \"0s\"; rpc_timeout = \"8s\"; allow_plaintext = "
-    "true;\n"
-    "  tls: { ca_file = \"/ca\"; cert_file = \"/c\"; key_file = \"/k\"; server_name = \"n\";\n"
-    "  verify = false; }; };\n"
-    "delay: { max = \"388d\"; }; limits: { body = \"1000B\"; headers = 0; header_bytes = \"2kB\";\n"
-    "  json_depth = 7; }; publish: { window = 9; timeout = \"90s\"; };\n"
-    "http: { listen = \"[::1]:9400\"; connections = 7; types = 3; timeout = \"9s\"; };\n"
-    "control: { enabled = true; heartbeat = \"7s\"; };\n"
-    "log: { level = \"debug\"; format = \"json\"; rate = 5; };\n"
-    "trace: { endpoint = \"https://c:4318\"; sample = 0.25; parent = \"child\"; service = \"s\"; "
-    "};\n"
-    "queues: ( { name = \"q\\\"1\"; type = \"classic\"; exchange = \"e\"; default_type = \"a\";\n"
-    "  json = \"raw\"; prefetch = 12; max_crashes = 4; retry: { attempts = 7; backoff = \"fixed\"; "
-    "first = "
-    "\"125ms\";\n"
-    "  factor = 1.25; max = \"20m\"; jitter = 0.333; }; jobs: ( { type = \"a\"; concurrency = 3;\n"
-    "  timeout = \"2m\"; hard_timeout = \"5m\"; isolate = true; retry: { delays = [\"1s\", "
-    "\"2500ms\"]; }; },\n"
-    "  { type = \"b\"; } ); }, { name = \"r\"; jobs: ( { type = \"c\"; } ); } );\n";
+/* Loads the configuration in which every option has a value of its own. */
+static struct wr_settings *load_odd(void)
+{
+    char *text = repository_file("tests/support/odd.cfg");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    folder_write("odd.cfg", text);
+    free(text);
+    return folder_load("odd.cfg");
+}
 
 static void effective_settings_load_again_to_the_same(void)
 {
     folder_make();
-    folder_write("odd.cfg", odd);
-    struct wr_settings *first = folder_load("odd.cfg");
+    struct wr_settings *first = load_odd();
     CU_ASSERT_PTR_NOT_NULL_FATAL(first);
     char *text = written(first, false);
     folder_write("again.cfg", text);
@@ -93,8 +77,7 @@ static void the_defaults_are_written_as_a_file_that_loads(void)
 static void the_odd_configuration_leaves_no_option_at_its_default(void)
 {
     folder_make();
-    folder_write("odd.cfg", odd);
-    struct wr_settings *settings = folder_load("odd.cfg");
+    struct wr_settings *settings = load_odd();
     folder_remove();
     CU_ASSERT_PTR_NOT_NULL_FATAL(settings);
     char *text = written(settings, false);
@@ -135,8 +118,7 @@ static void no_secret_is_ever_written(void)
 static void as_json_it_is_one_object_with_the_same_tree(void)
 {
     folder_make();
-    folder_write("odd.cfg", odd);
-    struct wr_settings *settings = folder_load("odd.cfg");
+    struct wr_settings *settings = load_odd();
     folder_remove();
     CU_ASSERT_PTR_NOT_NULL_FATAL(settings);
     char *text = written(settings, true);
@@ -161,30 +143,13 @@ static void as_json_it_is_one_object_with_the_same_tree(void)
 
 /* --- the shipped files --- */
 
-/* A file of the repository, read whole. */
-static char *shipped(const char *name)
-{
-    char path[512];
-    struct wr_text text = { 0 };
-    (void)snprintf(path, sizeof path, "%s/config/%s", WARREN_SOURCE_DIR, name);
-    FILE *file = fopen(path, "r");
-    for (int c; file && (c = fgetc(file)) != EOF;) {
-        char byte = (char)c;
-        wr_text_add(&text, &byte, 1);
-    }
-    if (file) {
-        (void)fclose(file);
-    }
-    return wr_text_take(&text);
-}
-
 static void the_shipped_files_are_the_tables(void)
 {
-    static const char *const names[] = { "warren.cfg", "queues/10-emails.cfg",
-                                         "queues/20-reports.cfg" };
+    static const char *const names[] = { "config/warren.cfg", "config/queues/minimal.cfg",
+                                         "config/queues/full.cfg" };
     for (int i = 0; i < 3; i++) {
         char *text = NULL;
-        char *file = shipped(names[i]);
+        char *file = repository_file(names[i]);
         CU_ASSERT_EQUAL_FATAL(warren_config_template((warren_config_file)i, &text, NULL),
                               WARREN_OK);
         CU_ASSERT_STRING_EQUAL(file, text);
@@ -192,7 +157,31 @@ static void the_shipped_files_are_the_tables(void)
         free(text);
     }
     char *none = NULL;
-    CU_ASSERT_EQUAL(warren_config_template((warren_config_file)3, &none, NULL), WARREN_INVALID);
+    CU_ASSERT_EQUAL(warren_config_template((warren_config_file)4, &none, NULL), WARREN_INVALID);
+}
+
+static void the_small_warren_cfg_is_a_part_of_the_large_one_and_loads(void)
+{
+    char *text = NULL;
+    CU_ASSERT_EQUAL_FATAL(warren_config_template(WARREN_CONFIG_FILE_MAIN_SMALL, &text, NULL),
+                          WARREN_OK);
+    char *large = repository_file("config/warren.cfg");
+    for (char *at = strchr(text, '\n'), *end; at && (end = strchr(at + 1, '\n')); at = end) {
+        char line[128];
+        (void)snprintf(line, sizeof line, "%.*s\n", (int)(end - at), at);
+        CU_ASSERT(at[1] == '#' || strstr(large, line));
+    }
+    unsetenv("WARREN_AMQP_URL");
+    folder_make();
+    folder_write("warren.cfg", text);
+    folder_write("queues/1.cfg", "queue: { name = \"q\"; jobs: ( { type = \"t\"; } ); };");
+    struct wr_settings *settings = folder_load("warren.cfg");
+    CU_ASSERT_STRING_EQUAL(wr_text_string(&folder_problems), "");
+    CU_ASSERT_PTR_NOT_NULL(settings);
+    wr_settings_free(settings);
+    folder_remove();
+    free(large);
+    free(text);
 }
 
 /* The lines "name = value;" of a text, in order, with their groups: "broker.tls.verify". */
@@ -227,10 +216,10 @@ static void together_they_list_exactly_the_table(void)
             wr_text_add_format(&want, "%s\n", table[i].path);
         }
     }
-    char *file = shipped("warren.cfg");
+    char *file = repository_file("config/warren.cfg");
     list_options(file, &listed);
     free(file);
-    file = shipped("queues/20-reports.cfg");
+    file = repository_file("config/queues/full.cfg");
     list_options(file, &listed);
     free(file);
     CU_ASSERT_STRING_EQUAL(wr_text_string(&listed), wr_text_string(&want));
@@ -240,12 +229,13 @@ static void together_they_list_exactly_the_table(void)
 
 static void the_shipped_files_load_without_a_word_and_change_nothing(void)
 {
-    static const char *const names[] = { "warren.cfg", "queues/10-emails.cfg",
-                                         "queues/20-reports.cfg" };
+    static const char *const names[] = { "warren.cfg", "queues/minimal.cfg", "queues/full.cfg" };
     unsetenv("WARREN_AMQP_URL");
     folder_make();
     for (int i = 0; i < 3; i++) {
-        char *file = shipped(names[i]);
+        char path[64];
+        (void)snprintf(path, sizeof path, "config/%s", names[i]);
+        char *file = repository_file(path);
         folder_write(names[i], file);
         free(file);
     }
@@ -259,8 +249,8 @@ static void the_shipped_files_load_without_a_word_and_change_nothing(void)
     size_t length = (size_t)(strstr(text, "queues: (") - text);
     CU_ASSERT_EQUAL(strncmp(text, want, length), 0);
     CU_ASSERT_EQUAL(settings->queue_count, 2);
-    CU_ASSERT_EQUAL(memcmp(&settings->queues[1].retry, &defaults->queues[0].retry,
-                           sizeof settings->queues[1].retry),
+    CU_ASSERT_EQUAL(memcmp(&settings->queues[0].retry, &defaults->queues[0].retry,
+                           sizeof settings->queues[0].retry),
                     0);
     free(text);
     free(want);
@@ -322,7 +312,8 @@ static void an_option_is_explained_by_its_path_or_the_nearest_is_named(void)
                            "broker.heartbeat\n    After how long a silent connection counts as "
                            "dead. Whole seconds.\n    Takes a duration such as \"90s\" or "
                            "\"2m\", from 5s to 1h; default: \"15s\".\n"
-                           "    A change waits for a restart.\n");
+                           "    A change waits for a restart.\n"
+                           "    Example: broker: { heartbeat = \"15s\"; };\n");
     free(text);
     CU_ASSERT_EQUAL_FATAL(warren_config_explain("queues[2].jobs[1].retry", &text, &err), WARREN_OK);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "queue.jobs.retry.delays\n"));
@@ -334,6 +325,84 @@ static void an_option_is_explained_by_its_path_or_the_nearest_is_named(void)
     CU_ASSERT_EQUAL(warren_config_explain("heartbeet", &text, &err), WARREN_NOT_FOUND);
     CU_ASSERT_STRING_EQUAL(err.text, "no option 'heartbeet', did you mean 'broker.heartbeat'?");
     CU_ASSERT_EQUAL(warren_config_explain("something.else", &text, &err), WARREN_NOT_FOUND);
+}
+
+static void a_group_is_explained_or_the_nearest_is_named(void)
+{
+    char *text = NULL;
+    warren_error err = { 0 };
+    CU_ASSERT_EQUAL_FATAL(warren_config_explain("queue.retry", &text, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(strncmp(text, "queue.retry\n    When failed jobs", 32), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "\nqueue.retry.attempts\n"));
+    free(text);
+    CU_ASSERT_EQUAL(warren_config_explain("queue.retri", &text, &err), WARREN_NOT_FOUND);
+    CU_ASSERT_STRING_EQUAL(err.text, "no option 'queue.retri', did you mean 'queue.retry'?");
+}
+
+static void each_group_has_a_sentence(void)
+{
+    size_t count;
+    const struct wr_option *table = wr_settings_table(&count);
+    for (size_t i = 0; i < count; i++) {
+        const char *dot = strrchr(table[i].path, '.');
+        char group[64];
+        (void)snprintf(group, sizeof group, "%.*s", dot ? (int)(dot - table[i].path) : 0,
+                       table[i].path);
+        CU_ASSERT(!dot || warren_config_group(group));
+    }
+    CU_ASSERT_PTR_NULL(warren_config_group("broker.heartbeat"));
+}
+
+/* Whether a value stands in a file as the example says it, and the file says nothing against it. */
+static bool example_holds(const struct wr_option *row)
+{
+    struct wr_value value;
+    const char *example = wr_option_example(row);
+    bool is_list = row->kind == WR_OPTION_PATHS || row->kind == WR_OPTION_DURATIONS ||
+                   row->kind == WR_OPTION_GROUPS;
+    return example && example[0] &&
+           (is_list ? example[0] == '[' || example[0] == '('
+                    : wr_value_parse(row, example, &value) && wr_value_fits(row, &value));
+}
+
+static void count_option(void *user, const warren_config_option *option)
+{
+    size_t count;
+    const struct wr_option *row = wr_settings_table(&count) + (*(size_t *)user)++;
+    CU_ASSERT_STRING_EQUAL(option->path, row->path);
+    CU_ASSERT_STRING_EQUAL(option->sentence, row->sentence);
+    CU_ASSERT(example_holds(row));
+    CU_ASSERT_PTR_NOT_NULL(strstr(option->example, wr_option_example(row)));
+    CU_ASSERT_EQUAL(option->is_live, row->is_live);
+}
+
+static void a_tool_visits_each_option_in_order_with_an_example(void)
+{
+    size_t count;
+    size_t seen = 0;
+    warren_error err = { 0 };
+    (void)wr_settings_table(&count);
+    CU_ASSERT_EQUAL(warren_config_options(NULL, count_option, &seen, &err), WARREN_OK);
+    CU_ASSERT_EQUAL(seen, count);
+    CU_ASSERT_EQUAL(warren_config_options("no.such", count_option, &seen, &err), WARREN_NOT_FOUND);
+    CU_ASSERT_EQUAL(seen, count);
+}
+
+static void keep_option(void *user, const warren_config_option *option)
+{
+    wr_text_add_format(user, "%s %s %s %s %s %s\n", option->path, option->kind, option->units,
+                       option->fallback, option->example, option->change);
+}
+
+static void an_option_says_what_it_is_and_how_it_is_written(void)
+{
+    struct wr_text text = { 0 };
+    CU_ASSERT_EQUAL(warren_config_options("queues[0].jobs[3].timeout", keep_option, &text, NULL),
+                    WARREN_OK);
+    CU_ASSERT_STRING_EQUAL(wr_text_string(&text), "queue.jobs.timeout duration ms, s, m, h, d none "
+                                                  "queue: { jobs: ( { timeout = \"30s\"; } ); }; "
+                                                  "A running worker takes a change at a reload.\n");
+    wr_text_done(&text);
 }
 
 int main(void)
@@ -351,6 +420,11 @@ int main(void)
     CU_ADD_TEST(suite, a_tool_sees_all_problems_and_the_queues);
     CU_ADD_TEST(suite, a_tool_may_open_a_broken_configuration);
     CU_ADD_TEST(suite, an_option_is_explained_by_its_path_or_the_nearest_is_named);
+    CU_ADD_TEST(suite, the_small_warren_cfg_is_a_part_of_the_large_one_and_loads);
+    CU_ADD_TEST(suite, a_group_is_explained_or_the_nearest_is_named);
+    CU_ADD_TEST(suite, each_group_has_a_sentence);
+    CU_ADD_TEST(suite, a_tool_visits_each_option_in_order_with_an_example);
+    CU_ADD_TEST(suite, an_option_says_what_it_is_and_how_it_is_written);
     CU_basic_run_tests();
     wr_text_done(&folder_problems);
     unsigned failed = CU_get_number_of_failures();

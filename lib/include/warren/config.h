@@ -94,16 +94,55 @@ WARREN_API warren_status warren_config_diff(const warren_config *from, const war
 
 /**
  * Explains an option ("broker.heartbeat") or all of a group ("broker"; NULL or "": all there are):
- * what it does, what it takes, its default. A path may have indices, as in a problem's line. `*out`
- * is the caller's, to be freed with free(). NOT_FOUND: the text names the nearest option.
+ * what it does, what it takes, its default, what becomes of a change, an example. A path may have
+ * indices, as in a problem's line. `*out` is the caller's, to be freed with free(). NOT_FOUND: the text
+ * names the nearest option.
  */
 WARREN_API warren_status warren_config_explain(const char *path, char **out, warren_error *err);
 
+/** An option. Later versions append members. Borrowed, for the call. */
+typedef struct warren_config_option {
+    const char
+        *path; /**< "broker.heartbeat"; those that begin with "queue." stand in queue files */
+    const char
+        *kind; /**< "string", "secret", "boolean", "whole number", "number", "duration", "size",
+                             "choice", "path", "list of paths", "list of durations", "list of groups" */
+    const char *units; /**< that its values are written with: "ms, s, m, h, d"; NULL: none */
+    const char
+        *fallback;     /**< its default, as in a file but without quotes; "": not set; NULL: none */
+    const char *least; /**< NULL: no limit */
+    const char *most;  /**< NULL: no limit */
+    const char *words; /**< of a choice "a|b|c"; else words it takes besides its kind, or NULL */
+    const char *sentence; /**< what it does */
+    const char *takes;   /**< in words: `a duration such as "90s", from 5s to 1h; default: "15s"` */
+    const char *change;  /**< what becomes of a change while a worker runs, as a sentence */
+    const char *example; /**< a line for the file: `broker: { heartbeat = "15s"; };` */
+    bool is_required;    /**< its group doesn't stand without it */
+    bool is_live;        /**< a reload applies a change of it */
+} warren_config_option;
+
+typedef void warren_config_option_visitor(void *user, const warren_config_option *option);
+
+/** Calls `visit` for the option of that path, or for each in the group, as warren_config_explain; in the
+ * order of the shipped files. NOT_FOUND, NO_MEMORY: nothing was visited, or not all. */
+WARREN_API warren_status warren_config_options(const char *path,
+                                               warren_config_option_visitor *visit, void *user,
+                                               warren_error *err);
+
+/** What a group is about ("broker", "queue.retry"), as a sentence; NULL when there is no such group.
+ * Static memory. */
+WARREN_API const char *warren_config_group(const char *path);
+
+/** A JSON Schema (draft-07) of what warren_config_write writes as JSON. `*out` is the caller's, to be
+ * freed with free(). NO_MEMORY. */
+WARREN_API warren_status warren_config_schema(char **out, warren_error *err);
+
 /** The files that warren_config_template can write. */
 typedef enum warren_config_file {
-    WARREN_CONFIG_FILE_MAIN = 0,      /**< warren.cfg: every option explained, at its default */
-    WARREN_CONFIG_FILE_QUEUE = 1,     /**< a small queue file to begin with */
-    WARREN_CONFIG_FILE_QUEUE_FULL = 2 /**< a queue file with every option explained */
+    WARREN_CONFIG_FILE_MAIN = 0,       /**< warren.cfg: every option explained, at its default */
+    WARREN_CONFIG_FILE_QUEUE = 1,      /**< a small queue file to begin with */
+    WARREN_CONFIG_FILE_QUEUE_FULL = 2, /**< a queue file with every option explained */
+    WARREN_CONFIG_FILE_MAIN_SMALL = 3  /**< warren.cfg with the options that most services change */
 } warren_config_file;
 
 /**
