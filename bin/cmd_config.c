@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: `warren config`: what is wrong in the files, what is in effect, what a reload would change,
-// what an option means, and files to start from. Problems are data here, so `check` prints them on standard output.
+// what an option means. Problems are data here, so `check` prints them on standard output.
 #include "warren/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "args.h"
 #include "command.h"
 #include "escape.h"
-#include "explained.h"
 #include "kubernetes.h"
 #include "output.h"
 #include "say.h"
@@ -227,23 +223,53 @@ int cmd_config_diff(const struct args *args)
     return code;
 }
 
-/* --- explain --- */
+/* --- explain, schema --- */
 
 static const struct column option_columns[] = {
-    { NULL, "option", CELL_TEXT },
-    { NULL, "sentence", CELL_TEXT },
-    { NULL, "takes", CELL_TEXT },
-    { NULL, "change", CELL_TEXT },
+    { NULL, "option", CELL_TEXT }, { NULL, "sentence", CELL_TEXT }, { NULL, "takes", CELL_TEXT },
+    { NULL, "change", CELL_TEXT }, { NULL, "example", CELL_TEXT },  { NULL, "kind", CELL_TEXT },
+    { NULL, "units", CELL_TEXT },  { NULL, "default", CELL_TEXT },  { NULL, "least", CELL_TEXT },
+    { NULL, "most", CELL_TEXT },   { NULL, "words", CELL_TEXT },    { NULL, "required", CELL_BOOL },
+    { NULL, "live", CELL_BOOL },
 };
 
 enum { OPTION_COLUMNS = sizeof option_columns / sizeof option_columns[0] };
 
-static void show_option(void *user, const struct explained *explained)
+static void show_option(void *user, const warren_config_option *option)
 {
-    output_row(user, (struct cell[OPTION_COLUMNS]){ { .text = explained->option },
-                                                    { .text = explained->sentence },
-                                                    { .text = explained->takes },
-                                                    { .text = explained->change } });
+    output_row(user, (struct cell[OPTION_COLUMNS]){ { .text = option->path },
+                                                    { .text = option->sentence },
+                                                    { .text = option->takes },
+                                                    { .text = option->change },
+                                                    { .text = option->example },
+                                                    { .text = option->kind },
+                                                    { .text = option->units },
+                                                    { .text = option->fallback },
+                                                    { .text = option->least },
+                                                    { .text = option->most },
+                                                    { .text = option->words },
+                                                    { .number = option->is_required },
+                                                    { .number = option->is_live } });
+}
+
+static int list_options(const char *path, enum output_format format)
+{
+    struct output output;
+    warren_error err;
+    output_begin(&output, format, option_columns, OPTION_COLUMNS);
+    warren_status rc = warren_config_options(path, show_option, &output, &err);
+    if (rc) { /* not found, so there is no row */
+        return say_failure(&err);
+    }
+    return output_end(&output);
+}
+
+/* Prints a text of the library, and frees it. */
+static int print_text(char *text)
+{
+    fputs(text, stdout);
+    free(text);
+    return output_flush();
 }
 
 int cmd_config_explain(const struct args *args)
@@ -251,103 +277,22 @@ int cmd_config_explain(const struct args *args)
     char *text = NULL;
     warren_error err;
     enum output_format format;
-    struct output output;
-    int code = EXIT_DONE;
     if (!output_format_of(args, &format)) {
         return EXIT_USAGE;
+    }
+    if (format != OUTPUT_TABLE) {
+        return list_options(args_operand(args, 0), format);
     }
     if (warren_config_explain(args_operand(args, 0), &text, &err)) {
         return say_failure(&err);
     }
-    if (format == OUTPUT_TABLE) {
-        fputs(text, stdout);
-    } else {
-        output_begin(&output, format, option_columns, OPTION_COLUMNS);
-        explained_each(text, show_option, &output);
-        code = output_end(&output);
-    }
-    free(text);
-    return code;
+    return print_text(text);
 }
 
-/* --- init --- */
-
-/* The files of a new configuration, below its folder. */
-static const struct template
+int cmd_config_schema(const struct args *args)
 {
-    const char *path;
-    warren_config_file which;
-}
-templates[] = {
-    { "warren.cfg", WARREN_CONFIG_FILE_MAIN },
-    { "queues/emails.cfg", WARREN_CONFIG_FILE_QUEUE },
-};
-
-enum { TEMPLATES = sizeof templates / sizeof templates[0] };
-
-static int fail_path(const char *path)
-{
-    say("%s: %s", path, strerror(errno));
-    return EXIT_FAILED;
-}
-
-static bool make_folder(const char *path)
-{
-    return mkdir(path, 0755) == 0 || errno == EEXIST;
-}
-
-static int write_file(const char *path, const char *text, bool may_replace)
-{
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (may_replace ? O_TRUNC : O_EXCL);
-    int fd = open(path, flags, 0644); /* what others may write is refused when it is read */
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-    if (!file && errno == EEXIST) {
-        say("refused: %s is there already; --force overwrites it", path);
-        return EXIT_REFUSED;
-    }
-    if (!file) {
-        return fail_path(path);
-    }
-    bool is_written = fputs(text, file) >= 0;
-    if (fclose(file) || !is_written) {
-        return fail_path(path);
-    }
-    printf("%s\n", path);
-    return EXIT_DONE;
-}
-
-static int write_template(const char *folder, const struct template *template, bool may_replace)
-{
-    char path[4096];
     char *text = NULL;
     warren_error err;
-    if (snprintf(path, sizeof path, "%s/%s", folder, template->path) >= (int)sizeof path) {
-        return say_usage("the folder's name is too long");
-    }
-    if (warren_config_template(template->which, &text, &err)) {
-        return say_failure(&err);
-    }
-    int code = write_file(path, text, may_replace);
-    free(text);
-    return code;
-}
-
-int cmd_config_init(const struct args *args)
-{
-    const char *folder = args_operand(args, 0) ? args_operand(args, 0) : "config";
-    char queues[4096];
-    int code = EXIT_DONE;
-    if (snprintf(queues, sizeof queues, "%s/queues", folder) >= (int)sizeof queues) {
-        return say_usage("the folder's name is too long");
-    }
-    if (!make_folder(folder) || !make_folder(queues)) {
-        return fail_path(folder);
-    }
-    for (size_t i = 0; !code && i < TEMPLATES; i++) {
-        code = write_template(folder, &templates[i], args_has(args, "force"));
-    }
-    if (!code) {
-        say("next: `warren config check --config %s/warren.cfg`", folder);
-    }
-    return code;
+    (void)args;
+    return warren_config_schema(&text, &err) ? say_failure(&err) : print_text(text);
 }

@@ -73,6 +73,7 @@ int cmd_config_check(const struct args *args);
 int cmd_config_show(const struct args *args);
 int cmd_config_diff(const struct args *args);
 int cmd_config_explain(const struct args *args);
+int cmd_config_schema(const struct args *args);
 int cmd_config_init(const struct args *args);
 int cmd_topology_plan(const struct args *args);
 int cmd_topology_apply(const struct args *args);

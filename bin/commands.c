@@ -202,8 +202,12 @@ static const struct option_row to_file[] = {
     { "output", 'o', "FILE", "write it there; default: to standard output" }, END
 };
 
-static const struct option_row force[] = { { "force", 0, NULL, "overwrite files that are there" },
-                                           END };
+static const struct option_row init_options[] = {
+    { "minimal", 0, NULL, "warren.cfg with the options that most services change" },
+    { "full", 0, NULL, "the queue file, too, with every option explained" },
+    { "force", 0, NULL, "overwrite files that are there" },
+    END
+};
 
 #define OPTIONS(...)                                                                               \
     (const struct option_row *const[])                                                             \
@@ -243,13 +247,25 @@ const struct command commands[] = {
       "warren config diff --config /etc/warren/warren.cfg ./config\n"
       "warren config diff next.cfg -o jsonl",
       cmd_config_diff },
-    { "config", "explain", "[OPTION]", 0, 1,
-      "Explain an option, or all of them: type, default, limits.", OPTIONS(output, only_help), NULL,
-      "warren config explain broker.heartbeat\nwarren config explain queue -o jsonl",
+    { "config", "explain", "[OPTION]", 0, 1, "Explain an option, a group, or all of them.",
+      OPTIONS(output, only_help),
+      "What it does, what it takes, its default and limits, whether a running worker takes a\n"
+      "change, and an example. OPTION may be written as in a message of `warren config check`.",
+      "warren config explain broker.heartbeat\nwarren config explain queue.retry\n"
+      "warren config explain queue -o jsonl",
       cmd_config_explain },
+    { "config", "schema", "", 0, 0, "Write a JSON Schema of what `config show -o json` prints.",
+      OPTIONS(only_help),
+      "For editors and programs that make or read configurations as JSON: names, types, limits,\n"
+      "defaults and explanations of all options. Draft 07.",
+      "warren config schema >warren.schema.json", cmd_config_schema },
     { "config", "init", "[FOLDER]", 0, 1, "Write a commented configuration to start from.",
-      OPTIONS(force, only_help), "FOLDER is config unless it is given.",
-      "warren config init\nwarren config init /etc/warren", cmd_config_init },
+      OPTIONS(init_options, only_help),
+      "FOLDER is config unless it is given. It gets a warren.cfg with every option explained, at\n"
+      "its default, and a small queue file. If one of them is there, nothing is written.",
+      "warren config init\nwarren config init --minimal /etc/warren\n"
+      "warren config init --full ./everything",
+      cmd_config_init },
     { "topology", "plan", "", 0, 0, "Show how the broker differs from the configuration.",
       OPTIONS(all_rows, output, common),
       "Changes nothing. Where broker.management_url is set, bindings are compared, too, and\n"

@@ -13,7 +13,6 @@
 
 #include "args.h"
 #include "command.h"
-#include "explained.h"
 #include "help.h"
 #include "warren/config.h"
 
@@ -152,18 +151,14 @@ static void offer_names(const struct line *line,
     (void)json_object_put(root);
 }
 
-static void offer_setting(void *user, const struct explained *explained)
+static void offer_setting(void *user, const warren_config_option *option)
 {
-    offer(user, explained->option, explained->sentence);
+    offer(user, option->path, option->sentence);
 }
 
 static void offer_settings(struct line *line)
 {
-    char *text = NULL;
-    if (!warren_config_explain(NULL, &text, NULL)) {
-        explained_each(text, offer_setting, line);
-    }
-    free(text);
+    (void)warren_config_options(NULL, offer_setting, line, NULL);
 }
 
 /* --- what a value may be --- */

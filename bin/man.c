@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "command.h"
-#include "explained.h"
 #include "help.h"
 #include "warren/config.h"
 #include "warren/warren.h"
@@ -179,11 +178,6 @@ void man_noun(FILE *out, const char *noun)
 
 /* --- settings --- */
 
-static size_t group_size(const char *path)
-{
-    return path[strcspn(path, ".")] ? strcspn(path, ".") : 0;
-}
-
 struct settings_page {
     FILE *out;
     char group[64]; /* the last one */
@@ -196,36 +190,48 @@ static void put_paragraph(FILE *out, const char *text)
     fputs("\n\n", out);
 }
 
-static void put_setting(void *user, const struct explained *explained)
+/* A heading where another group begins. */
+static void put_group(struct settings_page *page, const char *path)
 {
-    struct settings_page *page = user;
     char group[sizeof page->group];
-    (void)snprintf(group, sizeof group, "%.*s", (int)group_size(explained->option),
-                   explained->option);
-    if (strcmp(group, page->group) != 0) {
-        fprintf(page->out, "## %s\n\n", group);
-        memcpy(page->group, group, sizeof group);
+    const char *dot = strrchr(path, '.');
+    (void)snprintf(group, sizeof group, "%.*s", dot ? (int)(dot - path) : 0, path);
+    if (strcmp(group, page->group) == 0) {
+        return;
     }
-    put_bold(page->out, explained->option);
-    fputc('\n', page->out);
-    put_paragraph(page->out, explained->sentence);
-    put_paragraph(page->out, explained->takes);
-    put_paragraph(page->out, explained->change);
+    const char *sentence = warren_config_group(group);
+    fprintf(page->out, "## %s\n\n", group);
+    put_text(page->out, sentence ? sentence : "");
+    fputs("\n\n", page->out);
+    memcpy(page->group, group, sizeof group);
 }
 
-static void put_settings(FILE *out, char *text)
+static void put_setting(void *user, const warren_config_option *option)
+{
+    struct settings_page *page = user;
+    put_group(page, option->path);
+    put_bold(page->out, option->path);
+    fputc('\n', page->out);
+    put_paragraph(page->out, option->sentence);
+    fputs("\tTakes ", page->out);
+    put_text(page->out, option->takes);
+    fputs(". ", page->out);
+    put_text(page->out, option->change);
+    fputs("\n\n", page->out);
+    put_paragraph(page->out, option->example);
+}
+
+static warren_status put_settings(FILE *out, warren_error *err)
 {
     struct settings_page page = { .out = out };
     fputs("## at the top\n\n", out);
-    explained_each(text, put_setting, &page);
+    return warren_config_options(NULL, put_setting, &page, err);
 }
 
 warren_status man_settings(FILE *out, warren_error *err)
 {
-    char *explained = NULL;
     char *example = NULL;
-    warren_status rc = warren_config_explain(NULL, &explained, err);
-    rc = rc ? rc : warren_config_template(WARREN_CONFIG_FILE_QUEUE, &example, err);
+    warren_status rc = warren_config_template(WARREN_CONFIG_FILE_QUEUE, &example, err);
     if (!rc) {
         put_head(out, "warren.cfg", 5, "the configuration of Warren, and its queue files");
         fputs("# DESCRIPTION\n\n", out);
@@ -239,12 +245,11 @@ warren_status man_settings(FILE *out, warren_error *err)
         fputs("# FILES\n\n", out);
         put_literal(out, help_config);
         fputs("\n# OPTIONS\n\n", out);
-        put_settings(out, explained);
+        rc = put_settings(out, err);
         fputs("# EXAMPLE\n\nA queue file:\n\n", out);
         put_literal(out, example);
         fputs("\n# SEE ALSO\n\n*warren*(1), *warren-config*(1)\n", out);
     }
-    free(explained);
     free(example);
     return rc;
 }

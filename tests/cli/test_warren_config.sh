@@ -19,6 +19,26 @@ assert_status 5 "files that are there are not overwritten"
 assert_contains "$(tail -1 config/warren.cfg)" "# mine" "and stay as they are"
 run "$WARREN" config init --force
 assert_status 0 "--force overwrites them"
+mkdir -p half/queues
+echo '# mine' >half/queues/emails.cfg
+run "$WARREN" config init half
+assert_status 5 "one that is there is enough"
+assert_eq "$(find half -type f)" "half/queues/emails.cfg" "for none to be written"
+run "$WARREN" config init --minimal small
+assert_contains "$err" "warren config check --config small/warren.cfg" "what comes next is told"
+run "$WARREN" config check --config small/warren.cfg
+assert_status 0 "--minimal is valid"
+run "$WARREN" config init --full large
+assert_eq "$out" "large/warren.cfg
+large/queues/reports.cfg" "--full writes a queue file with everything"
+run "$WARREN" config check --config large/warren.cfg
+assert_status 0 "which is valid"
+run cmp large/queues/reports.cfg "$root/config/queues/full.cfg"
+assert_status 0 "and the one that is shipped"
+run "$WARREN" config init --full --minimal both
+assert_status 2 "both at once make no sense"
+run "$WARREN" config check --config "$root/config/warren.cfg"
+assert_status 0 "the shipped folder is valid as a whole"
 
 mkdir -p other/queues
 cat >other/warren.cfg <<'CFG'
@@ -72,5 +92,28 @@ assert_eq "$listed" "$("$WARREN" config explain | grep -c '^[a-z]')" "with an ob
 run "$WARREN" config explain broker.heartbeet
 assert_status 4 "an unknown option is not found"
 assert_contains "$err" "broker.heartbeat" "and the nearest one is named"
+run "$WARREN" config explain broker.heartbeet -o json
+assert_status 4 "for programs, too"
+assert_eq "$out" "" "with nothing on standard output"
+run "$WARREN" config explain broker.heartbeat -o jsonl
+for want in '"kind":"duration"' '"units":"ms, s, m, h, d"' '"default":"15s"' '"least":"5s"' \
+    '"most":"1h"' '"live":false' 'broker: { heartbeat = '; do
+    assert_contains "$out" "$want" "an option is explained with $want"
+done
+run "$WARREN" config explain queue.retry
+assert_contains "$out" "When failed jobs of a queue run again" "a group is explained"
+assert_contains "$out" "queue: { retry: { attempts = 5; }; };" "with an example for each of its options"
+# Each example is a line that a file may have.
+missing=''
+while read -r line; do
+    [[ $line != *queue:* ]] || continue # those need a name and a type beside them
+    echo "$line" >example.cfg
+    "$WARREN" config check --config example.cfg 2>&1 | grep -q 'unknown key\|want ' && missing+="$line "
+done < <("$WARREN" config explain | sed -n 's/^    Example: //p')
+assert_eq "$missing" "" "examples are understood"
+
+run "$WARREN" config schema
+assert_status 0 "there is a JSON Schema"
+assert_eq "$out" "$(cat "$root/config/warren.schema.json")" "which is the one that is shipped"
 
 finish

@@ -8,7 +8,7 @@
 . "$1/tests/support/lib.sh"
 
 # Those that have no rows: they do something, show one text, or write one file.
-NO_ROWS=("run" "config init" "queue pause" "queue resume" "dead edit" "dead export"
+NO_ROWS=("run" "config init" "config schema" "queue pause" "queue resume" "dead edit" "dead export"
     "dead import" "generate alerts" "generate dashboard" "generate kubernetes" "generate man" "completion bash"
     "completion zsh" "completion fish" "completion words" "help")
 
