@@ -9,6 +9,7 @@
 #include "front/dead_home.h"
 #include "front/dead_hunt.h"
 #include "model/grouping.h"
+#include "model/outcome.h"
 #include "model/retry.h"
 #include "model/topology.h"
 
@@ -23,6 +24,17 @@ void warren_dead_watch(warren_admin *admin, warren_dead_progress *progress, void
 void warren_dead_pace(warren_admin *admin, double per_second)
 {
     admin->pace = per_second > 0 ? per_second : 0;
+}
+
+const char *warren_dead_reason_at(size_t index, const char **out_sentence)
+{
+    if (index + 1 >= WR_REASONS) { /* the last row is for words of others */
+        return NULL;
+    }
+    if (out_sentence) {
+        *out_sentence = wr_reason_sentences[index];
+    }
+    return wr_reason_names[index];
 }
 
 /* --- look --- */

@@ -33,8 +33,10 @@
 /** One row of the table. */
 struct wr_header_row {
     const char *name;
-    bool is_rewritten; /* not copied when a message is passed on: whoever passes it on writes it
+    char kind;             /* 'l' a whole number, 'S' a string, 'A' a list; 'x' any of them */
+    bool is_rewritten;     /* not copied when a message is passed on: whoever passes it on writes it
                           anew */
+    bool is_for_producers; /* they may set it; all others are Warren's alone */
     const char *sentence;
 };
 

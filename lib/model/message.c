@@ -14,24 +14,58 @@ static const struct property_row {
     unsigned bit;
     enum wire_form form;
     size_t offset; /* in struct wr_message */
+    const char *name;
+    const char *sentence;
 } properties[] = {
-    { WR_CONTENT_TYPE, SHORT_STRING, offsetof(struct wr_message, content_type) },
-    { WR_CONTENT_ENCODING, SHORT_STRING, offsetof(struct wr_message, content_encoding) },
-    { WR_HEADERS, TABLE, offsetof(struct wr_message, headers) },
-    { WR_DELIVERY_MODE, OCTET, offsetof(struct wr_message, delivery_mode) },
-    { WR_PRIORITY, OCTET, offsetof(struct wr_message, priority) },
-    { WR_CORRELATION_ID, SHORT_STRING, offsetof(struct wr_message, correlation_id) },
-    { WR_REPLY_TO, SHORT_STRING, offsetof(struct wr_message, reply_to) },
-    { WR_EXPIRATION, SHORT_STRING, offsetof(struct wr_message, expiration) },
-    { WR_MESSAGE_ID, SHORT_STRING, offsetof(struct wr_message, message_id) },
-    { WR_TIMESTAMP, LONGLONG, offsetof(struct wr_message, timestamp) },
-    { WR_TYPE, SHORT_STRING, offsetof(struct wr_message, type) },
-    { WR_USER_ID, SHORT_STRING, offsetof(struct wr_message, user_id) },
-    { WR_APP_ID, SHORT_STRING, offsetof(struct wr_message, app_id) },
-    { WR_CLUSTER_ID, SHORT_STRING, offsetof(struct wr_message, cluster_id) },
+    { WR_CONTENT_TYPE, SHORT_STRING, offsetof(struct wr_message, content_type), "content_type",
+      "application/json: the body is checked before a handler sees it, unless queue.json is raw; "
+      "with anything else it is bytes" },
+    { WR_CONTENT_ENCODING, SHORT_STRING, offsetof(struct wr_message, content_encoding),
+      "content_encoding", "carried along, not looked at" },
+    { WR_HEADERS, TABLE, offsetof(struct wr_message, headers), "headers",
+      "others' headers, which are carried along, and Warren's own" },
+    { WR_DELIVERY_MODE, OCTET, offsetof(struct wr_message, delivery_mode), "delivery_mode",
+      "2: the broker keeps the message on disk, in queues of type classic, too" },
+    { WR_PRIORITY, OCTET, offsetof(struct wr_message, priority), "priority",
+      "for queues with priorities; carried along" },
+    { WR_CORRELATION_ID, SHORT_STRING, offsetof(struct wr_message, correlation_id),
+      "correlation_id", "for whoever matches answers to questions; the handler can ask for it" },
+    { WR_REPLY_TO, SHORT_STRING, offsetof(struct wr_message, reply_to), "reply_to",
+      "where a reply is wanted; the handler can ask for it" },
+    { WR_EXPIRATION, SHORT_STRING, offsetof(struct wr_message, expiration), "expiration",
+      "ms, as text: then the broker itself moves the message to the dead queue. Kept as a header "
+      "when Warren passes the message on; x-warren-expires-ms is exact" },
+    { WR_MESSAGE_ID, SHORT_STRING, offsetof(struct wr_message, message_id), "message_id",
+      "the job's id; a UUIDv7 is made when there is none" },
+    { WR_TIMESTAMP, LONGLONG, offsetof(struct wr_message, timestamp), "timestamp",
+      "when it was published, unless x-warren-enqueued-ms says it" },
+    { WR_TYPE, SHORT_STRING, offsetof(struct wr_message, type), "type", "the job type" },
+    { WR_USER_ID, SHORT_STRING, offsetof(struct wr_message, user_id), "user_id",
+      "who published it, which the broker checks. Kept as a header when Warren passes the message "
+      "on" },
+    { WR_APP_ID, SHORT_STRING, offsetof(struct wr_message, app_id), "app_id",
+      "which program published it; carried along" },
+    { WR_CLUSTER_ID, SHORT_STRING, offsetof(struct wr_message, cluster_id), "cluster_id",
+      "of no meaning since AMQP 0-9-1; not carried along" },
 };
 
 enum { PROPERTIES = sizeof properties / sizeof properties[0] };
+
+bool wr_property_at(size_t index, struct wr_property_row *out)
+{
+    static const char *const kinds[] = {
+        [SHORT_STRING] = "string",
+        [TABLE] = "table",
+        [OCTET] = "0 to 255",
+        [LONGLONG] = "seconds since 1970",
+    };
+    if (index >= PROPERTIES) {
+        return false;
+    }
+    const struct property_row *row = &properties[index];
+    *out = (struct wr_property_row){ row->name, kinds[row->form], row->sentence };
+    return true;
+}
 
 static uint64_t read_number(const char *at, size_t size)
 {

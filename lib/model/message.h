@@ -50,6 +50,16 @@ struct wr_message {
     struct wr_slice body;
 };
 
+/** One property of class basic: its name, how it is written, and what it means to Warren. */
+struct wr_property_row {
+    const char *name;
+    const char *kind; /* "string", "0 to 255", "seconds since 1970", "table" */
+    const char *sentence;
+};
+
+/** The property of that number, in the order of the wire; false when there are not so many. */
+bool wr_property_at(size_t index, struct wr_property_row *out);
+
 /** Reads the property flags and list of a content header frame (what follows its body size).
  * Borrows from `raw`. */
 warren_status wr_message_read(struct wr_message *message, struct wr_slice raw, warren_error *err);

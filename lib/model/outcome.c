@@ -18,17 +18,24 @@ const char *const wr_publish_result_names[WR_PUBLISH_RESULTS] = {
 };
 
 const char *const wr_reason_names[WR_REASONS] = {
-    "failed",            /* all attempts are used up */
-    "dead",              /* its handler said so */
-    "bad_message",       /* no JSON, or a header that is none of its kind */
-    "bad_properties",    /* what isn't even a message */
-    "body_too_large",    /* above limits.body */
-    "headers_too_large", /* above limits.headers */
-    "unknown_type",      /* its queue has no such job type */
-    "expired",           /* it was to start before */
-    "crash_loop",        /* its runs ended with their process */
-    "bad_verdict",       /* its handler returned what is no verdict */
-    "other",
+    "failed",         "dead",           "bad_message",
+    "bad_properties", "body_too_large", "headers_too_large",
+    "unknown_type",   "expired",        "crash_loop",
+    "bad_verdict",    "other",
+};
+
+const char *const wr_reason_sentences[WR_REASONS] = {
+    "all attempts are used up",
+    "its handler said so",
+    "the body is no JSON but says so, or a header isn't of its kind",
+    "its properties are none, so it is not even a message",
+    "the body is larger than limits.body",
+    "others' headers are more, larger or deeper than limits allows",
+    "it says no type, or one that its queue doesn't have",
+    "it was to start before a time that has passed",
+    "its runs ended with their process, queue.max_crashes times",
+    "its handler returned what is no verdict",
+    "anything else, such as the broker's own words: rejected, expired, delivery_limit",
 };
 
 size_t wr_reason_find(const char *reason)

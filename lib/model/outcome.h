@@ -40,6 +40,9 @@ enum { WR_REASONS = 11 };
  * table. */
 extern const char *const wr_reason_names[WR_REASONS];
 
+/** What each of them means, as the end of a sentence. */
+extern const char *const wr_reason_sentences[WR_REASONS];
+
 /** The row of a word; that of "other" when there is none. */
 size_t wr_reason_find(const char *reason);
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "model/job.h"
+#include "model/outcome.h"
+#include "warren/dead.h"
 
 static struct wr_queue_settings queue = { .name = (char *)"q" };
 static const struct wr_settings settings = { .headers_most = 4,
@@ -137,6 +139,59 @@ static void each_header_of_a_wrong_kind_is_named(void)
         CU_ASSERT_EQUAL(job->books.attempt, 0); /* nothing of it is believed */
         end();
     }
+}
+
+static void the_table_says_the_kind_that_is_wanted(void)
+{
+    size_t count = 0;
+    size_t refused = 0;
+    const struct wr_header_row *rows = wr_header_table(&count);
+    for (size_t i = 0; i < count; i++) {
+        struct wr_bookkeeping books;
+        struct wr_text table = { 0 };
+        warren_error err = { 0 };
+        if (rows[i].kind == 'l') {
+            wr_table_add_string(&table, rows[i].name, wr_slice_of("many"));
+        } else {
+            wr_table_add_bool(&table, rows[i].name, true);
+        }
+        if (wr_bookkeeping_read((struct wr_table){ table.data, table.size }, &books, &err)) {
+            const char *want = rows[i].kind == 'l'   ? "want a whole number"
+                               : rows[i].kind == 'S' ? "want a string"
+                                                     : "want an array";
+            CU_ASSERT_PTR_NOT_NULL(strstr(err.text, want));
+            refused++;
+        }
+        wr_text_done(&table);
+    }
+    CU_ASSERT_EQUAL(refused, 13); /* those that a job's fate depends on */
+}
+
+static void tools_are_told_all_parts_of_a_message(void)
+{
+    warren_message_part part = { 0 };
+    size_t headers_told = 0;
+    size_t count = 0;
+    const struct wr_header_row *rows = wr_header_table(&count);
+    CU_ASSERT_TRUE(warren_message_part_at(0, &part));
+    CU_ASSERT_STRING_EQUAL(part.name, "content_type");
+    CU_ASSERT_FALSE(part.is_header);
+    for (size_t i = 0; warren_message_part_at(i, &part); i++) {
+        CU_ASSERT(!part.is_header || strcmp(part.name, rows[headers_told++].name) == 0);
+        CU_ASSERT(part.kind[0] && part.sentence[0]);
+    }
+    CU_ASSERT_EQUAL(headers_told, count);
+    CU_ASSERT_STRING_EQUAL(part.name, rows[count - 1].name); /* untouched at the end */
+    CU_ASSERT_FALSE(warren_message_part_at(SIZE_MAX, &part));
+}
+
+static void tools_are_told_each_reason(void)
+{
+    const char *sentence = NULL;
+    CU_ASSERT_STRING_EQUAL(warren_dead_reason_at(0, &sentence), "failed");
+    CU_ASSERT_STRING_EQUAL(sentence, "all attempts are used up");
+    CU_ASSERT_STRING_EQUAL(warren_dead_reason_at(WR_REASONS - 2, NULL), "bad_verdict");
+    CU_ASSERT_PTR_NULL(warren_dead_reason_at(WR_REASONS - 1, NULL));
 }
 
 static void more_or_larger_headers_than_the_limits_are_condemned(void)
@@ -292,6 +347,9 @@ int main(void)
     CU_ADD_TEST(suite, an_id_is_kept_or_made_and_made_ones_differ);
     CU_ADD_TEST(suite, bookkeeping_is_read_whatever_kind_of_number_it_is);
     CU_ADD_TEST(suite, each_header_of_a_wrong_kind_is_named);
+    CU_ADD_TEST(suite, the_table_says_the_kind_that_is_wanted);
+    CU_ADD_TEST(suite, tools_are_told_all_parts_of_a_message);
+    CU_ADD_TEST(suite, tools_are_told_each_reason);
     CU_ADD_TEST(suite, more_or_larger_headers_than_the_limits_are_condemned);
     CU_ADD_TEST(suite, malformed_and_deep_headers_are_condemned_each_with_its_reason);
     CU_ADD_TEST(suite, the_first_reason_stands);

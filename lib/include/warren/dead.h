@@ -54,6 +54,10 @@ typedef struct warren_dead_letter {
     size_t error_count;
 } warren_dead_letter;
 
+/** The reason of that number, as warren_dead_letter.reason has it, and in `*out_sentence` (may be NULL)
+ * what it means; NULL when Warren has not so many of its own. Static memory; any thread. */
+WARREN_API const char *warren_dead_reason_at(size_t index, const char **out_sentence);
+
 /** Which dead letters. Members left NULL or 0 do not restrict. */
 typedef struct warren_dead_filter {
     const char *queue; /**< required: a configured queue (or its dead queue), or "unrouted" */

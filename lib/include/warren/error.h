@@ -20,7 +20,7 @@ extern "C" {
 
 /** The outcome of a call. The numbers are part of the ABI. */
 typedef enum warren_status {
-    WARREN_OK = 0,
+    WARREN_OK = 0,           /**< done */
     WARREN_FAILED = -1,      /**< anything that has no status of its own; the text says what */
     WARREN_INVALID = -2,     /**< an argument that the caller must change */
     WARREN_NO_MEMORY = -3,   /**< an allocation failed; nothing was changed */

@@ -8,8 +8,11 @@
 #ifndef WARREN_MESSAGE_H
 #define WARREN_MESSAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "warren/error.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,6 +48,20 @@ typedef struct warren_message {
     const warren_header *headers;
     size_t header_count;
 } warren_message;
+
+/** What a message on the wire has beside its body: one of AMQP's properties, or one of the headers that
+ * Warren reads and writes. Static memory. */
+typedef struct warren_message_part {
+    const char *name;      /**< "message_id", "x-warren-attempt" */
+    const char *kind;      /**< "string", "whole number", "list", … */
+    const char *sentence;  /**< what it means */
+    bool is_header;        /**< else it is a property */
+    bool is_for_producers; /**< they may set it; else it is Warren's alone */
+} warren_message_part;
+
+/** The part of that number: all properties, then all headers. False, and `out` untouched, when there are
+ * not so many. For tools and documentation; any thread. */
+WARREN_API bool warren_message_part_at(size_t index, warren_message_part *out);
 
 #ifdef __cplusplus
 }
