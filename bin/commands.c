@@ -202,6 +202,11 @@ static const struct option_row to_file[] = {
     { "output", 'o', "FILE", "write it there; default: to standard output" }, END
 };
 
+static const struct option_row man_options[] = {
+    { "source", 0, "FOLDER", "Warren's source tree, for warren(3), the page of the C interface" },
+    END
+};
+
 static const struct option_row init_options[] = {
     { "minimal", 0, NULL, "warren.cfg with the options that most services change" },
     { "full", 0, NULL, "the queue file, too, with every option explained" },
@@ -442,10 +447,10 @@ const struct command commands[] = {
       "warren generate kubernetes --image registry.example.org/mailer:1.4 --mean emails=250ms",
       cmd_generate_kubernetes },
     { "generate", "man", "[FOLDER]", 0, 1, "Write the manual pages, as sources for scdoc.",
-      OPTIONS(only_help),
+      OPTIONS(man_options, only_help),
       "FOLDER is man unless it is given; it is made if it isn't there. The build does this, and\n"
       "installs what scdoc makes of them.",
-      "warren generate man\nwarren generate man build/man", cmd_generate_man },
+      "warren generate man\nwarren generate man build/man --source .", cmd_generate_man },
     { "completion", "bash", "", 0, 0, "Write what makes bash complete Warren's words.",
       OPTIONS(only_help),
       "It is installed with Warren, and works at once where bash-completion does.",
@@ -468,9 +473,9 @@ const struct command commands[] = {
       "is asked.",
       "warren completion words -- dead re\nwarren completion words -- publish email.",
       cmd_completion_words },
-    { "help", NULL, "[TOPIC]...", 0, 2, "Show help: for a command, `exit` or `config`.",
-      OPTIONS(only_help), NULL, "warren help\nwarren help dead replay\nwarren help exit",
-      cmd_help },
+    { "help", NULL, "[TOPIC]...", 0, 2,
+      "Show help: for a command, `exit`, `config` or `environment`.", OPTIONS(only_help), NULL,
+      "warren help\nwarren help dead replay\nwarren help exit", cmd_help },
 };
 
 const size_t command_count = sizeof commands / sizeof commands[0];

@@ -168,6 +168,7 @@ static void offer_topics(const struct line *line)
     if (line->operands == 0) {
         offer_nouns(line);
         offer(line, "exit", "The exit codes.");
+        offer(line, "environment", "The environment variables.");
     } else {
         offer_verbs(line, line->verb);
     }

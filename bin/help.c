@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "args.h"
+#include "environment.h"
 #include "say.h"
 
 enum { LEFT_WIDTH = 27 }; /* of an option; a longer one has a line of its own */
@@ -33,6 +34,14 @@ static void print_option(const struct option_row *row)
         left[0] = '\0';
     }
     printf("  %-*s  %s\n", LEFT_WIDTH, left, row->sentence);
+}
+
+static void print_environment(void)
+{
+    printf("Environment variables:\n");
+    for (const struct environment_row *row = environment_rows; row->name; row++) {
+        printf("  %-16s %s\n", row->name, row->sentence);
+    }
 }
 
 static void print_exit_codes(void)
@@ -183,6 +192,10 @@ int cmd_help(const struct args *args)
     }
     if (strcmp(noun, "exit") == 0) {
         print_exit_codes();
+        return EXIT_DONE;
+    }
+    if (strcmp(noun, "environment") == 0) {
+        print_environment();
         return EXIT_DONE;
     }
     const struct command *command = help_find(noun, verb);

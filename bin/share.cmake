@@ -1,5 +1,6 @@
 # Writes what the built command knows about itself to FOLDER: completion/* for three shells, and
-# man/*.1 and man/*.5 by scdoc. cmake -DWARREN=… -DSCDOC=… (or empty) -DFOLDER=… -P share.cmake
+# man/*.[1357] by scdoc. cmake -DWARREN=… -DSOURCE=… (this tree) -DSCDOC=… (or empty) -DFOLDER=…
+# -P share.cmake
 cmake_minimum_required(VERSION 3.25)
 
 function(write_completion shell name)
@@ -13,7 +14,7 @@ write_completion(bash warren)
 write_completion(zsh _warren)
 write_completion(fish warren.fish)
 if(SCDOC)
-  execute_process(COMMAND ${WARREN} generate man ${FOLDER}/sources OUTPUT_QUIET
+  execute_process(COMMAND ${WARREN} generate man ${FOLDER}/sources --source ${SOURCE} OUTPUT_QUIET
                   COMMAND_ERROR_IS_FATAL ANY)
   file(GLOB sources ${FOLDER}/sources/*.scd)
   foreach(source ${sources})
@@ -21,5 +22,7 @@ if(SCDOC)
     execute_process(COMMAND ${SCDOC} INPUT_FILE ${source} OUTPUT_FILE ${FOLDER}/man/${page}
                     COMMAND_ERROR_IS_FATAL ANY)
   endforeach()
+  file(GLOB links ${FOLDER}/sources/*.3)
+  file(COPY ${links} DESTINATION ${FOLDER}/man)
 endif()
 file(TOUCH ${FOLDER}/done)
