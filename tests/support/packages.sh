@@ -12,4 +12,5 @@ PACKAGES=(gcc g++ libc6-dev cmake ninja-build pkg-config librabbitmq-dev libjson
 # What tests/deploy needs besides.
 DEPLOY_PACKAGES=(
     yamllint
+    doxygen # the reference
 )

@@ -26,6 +26,7 @@ typedef struct warren_config warren_config;
  * Reads `path` (a warren.cfg; NULL: the defaults) and its queue files. Succeeds also when there are
  * errors in them, or no such file, so that all can be listed: see warren_config_errors. `*out` is
  * the caller's, to be closed with warren_config_close. NO_MEMORY: nothing was made.
+ * @param path a warren.cfg; NULL: the defaults
  */
 WARREN_API warren_status warren_config_open(warren_config **out, const char *path,
                                             warren_error *err);
@@ -64,6 +65,7 @@ WARREN_API const char *warren_config_queue_file(const warren_config *config, siz
  * What is in effect, defaults included: as text in the format of the files, which loads again to
  * the same settings, or as one JSON object. Secrets and passwords in URLs are "***". `*out` is the
  * caller's, to be freed with free(). CONFIG: there are errors, and the text lists them.
+ * @param as_json false: in the format of the files
  */
 WARREN_API warren_status warren_config_write(const warren_config *config, bool as_json, char **out,
                                              warren_error *err);
@@ -80,6 +82,7 @@ typedef struct warren_config_difference {
         live; /**< a running worker takes it at a reload; a new queue only if its types have handlers */
 } warren_config_difference;
 
+/** Called for each difference. */
 typedef void warren_config_difference_visitor(void *user,
                                               const warren_config_difference *difference);
 
@@ -87,6 +90,8 @@ typedef void warren_config_difference_visitor(void *user,
  * Calls `visit` for each thing that a worker running with `from` would find different if it was told
  * to reload and its files said what `to` says. CONFIG: one of them has errors. NO_MEMORY: nothing was
  * visited.
+ * @param from what a worker runs with
+ * @param to what its files would say
  */
 WARREN_API warren_status warren_config_diff(const warren_config *from, const warren_config *to,
                                             warren_config_difference_visitor *visit, void *user,
@@ -97,6 +102,7 @@ WARREN_API warren_status warren_config_diff(const warren_config *from, const war
  * what it does, what it takes, its default, what becomes of a change, an example. A path may have
  * indices, as in a problem's line. `*out` is the caller's, to be freed with free(). NOT_FOUND: the text
  * names the nearest option.
+ * @param path an option or a group; NULL or "": all
  */
 WARREN_API warren_status warren_config_explain(const char *path, char **out, warren_error *err);
 
@@ -121,16 +127,23 @@ typedef struct warren_config_option {
     bool is_live;        /**< a reload applies a change of it */
 } warren_config_option;
 
+/** Called for each option. */
 typedef void warren_config_option_visitor(void *user, const warren_config_option *option);
 
-/** Calls `visit` for the option of that path, or for each in the group, as warren_config_explain; in the
- * order of the shipped files. NOT_FOUND, NO_MEMORY: nothing was visited, or not all. */
+/**
+ * Calls `visit` for the option of that path, or for each in the group, as warren_config_explain; in the
+ * order of the shipped files. NOT_FOUND, NO_MEMORY: nothing was visited, or not all.
+ * @param path an option or a group; NULL or "": all
+ */
 WARREN_API warren_status warren_config_options(const char *path,
                                                warren_config_option_visitor *visit, void *user,
                                                warren_error *err);
 
-/** What a group is about ("broker", "queue.retry"), as a sentence; NULL when there is no such group.
- * Static memory. */
+/**
+ * What a group is about ("broker", "queue.retry"), as a sentence; NULL when there is no such group.
+ * Static memory.
+ * @param path such as "queue.retry"
+ */
 WARREN_API const char *warren_config_group(const char *path);
 
 /** A JSON Schema (draft-07) of what warren_config_write writes as JSON. `*out` is the caller's, to be
@@ -148,6 +161,7 @@ typedef enum warren_config_file {
 /**
  * The text of a file to begin with; it loads as it is. `*out` is the caller's, to be freed with
  * free(). INVALID: no such file; NO_MEMORY.
+ * @param which file
  */
 WARREN_API warren_status warren_config_template(warren_config_file which, char **out,
                                                 warren_error *err);

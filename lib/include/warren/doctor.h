@@ -25,22 +25,25 @@ extern "C" {
 
 /** How a check came out. */
 typedef enum warren_check_state {
-    WARREN_CHECK_OK = 0,
+    WARREN_CHECK_OK = 0,     /**< nothing to do */
     WARREN_CHECK_WARN = 1,   /**< it works, but something may go wrong or already does */
     WARREN_CHECK_FAIL = 2,   /**< a worker can't do its work like this */
     WARREN_CHECK_UNKNOWN = 3 /**< it could not be found out; `found` says why */
 } warren_check_state;
 
-/** The name of a state: "ok", "warn", "fail" or "unknown". Never NULL; static memory. */
+/**
+ * The name of a state: "ok", "warn", "fail" or "unknown". Never NULL; static memory.
+ * @param state how a check came out
+ */
 WARREN_API const char *warren_check_state_name(warren_check_state state);
 
 /** One check's outcome. */
 typedef struct warren_finding {
-    const char *check; /**< its name, "dns" */
-    const char *about; /**< what it looks at, a sentence */
-    warren_check_state state;
-    const char *found;  /**< one line */
-    const char *advice; /**< what to do next; "" when there is nothing to do */
+    const char *check;        /**< its name, "dns" */
+    const char *about;        /**< what it looks at, a sentence */
+    warren_check_state state; /**< how it came out */
+    const char *found;        /**< one line */
+    const char *advice;       /**< what to do next; "" when there is nothing to do */
 } warren_finding;
 
 /** Called for each check, in the order of the table; false ends the run. */
@@ -48,8 +51,8 @@ typedef bool warren_finding_visitor(const warren_finding *finding, void *user);
 
 /** A row of the table of checks. */
 typedef struct warren_check {
-    const char *name;
-    const char *about;
+    const char *name;  /**< "dns" */
+    const char *about; /**< what it looks at, a sentence */
     bool writes; /**< publishes or declares something, and removes it again: skipped by read_only */
 } warren_check;
 
@@ -59,25 +62,25 @@ WARREN_API const warren_check *warren_doctor_check(size_t index);
 
 /** What is known about one queue. Numbers: -1 when the API didn't say. */
 typedef struct warren_queue_facts {
-    const char *name;
+    const char *name;            /**< as the broker knows it */
     const char *type;            /**< "quorum", "classic"; NULL: not said */
     const char *policy;          /**< the policy that holds for it; NULL: none */
     const char *operator_policy; /**< the same of an operator; NULL: none */
     int64_t unacked;             /**< messages handed to consumers and not settled */
     int64_t dead_lettering;      /**< `messages_dlx`: waiting for their dead letter's confirm */
     bool has_delivery_limit;     /**< its argument is said; it may be -1 */
-    int64_t delivery_limit;
+    int64_t delivery_limit;      /**< x-delivery-limit */
     int64_t consumer_timeout_ms; /**< its argument, or the policies' */
     bool has_policies;           /**< the rest is known (a fresh queue's is not for some seconds) */
     /* What its policies say, both kinds together. */
     bool has_policy_delivery_limit; /**< the next is said; it may be -1 */
-    int64_t policy_delivery_limit;
-    int64_t max_length;
-    int64_t max_bytes;
-    int64_t message_ttl_ms;
-    int64_t expires_ms;
-    bool drops_head;  /**< overflow = drop-head is said */
-    bool is_mirrored; /**< ha-mode is said */
+    int64_t policy_delivery_limit;  /**< delivery-limit */
+    int64_t max_length;             /**< max-length, messages */
+    int64_t max_bytes;              /**< max-length-bytes */
+    int64_t message_ttl_ms;         /**< message-ttl */
+    int64_t expires_ms;             /**< expires: an unused queue goes away after so long */
+    bool drops_head;                /**< overflow = drop-head is said */
+    bool is_mirrored;               /**< ha-mode is said */
 } warren_queue_facts;
 
 /** What the management API told. Borrowed from the caller during a call. */
@@ -91,9 +94,9 @@ typedef struct warren_broker_facts {
     bool has_deprecated;              /**< the next is known */
     const char *deprecated;           /**< deprecated features in use, by name; "" for none */
     const warren_queue_facts *queues; /**< all of the vhost; NULL: not known */
-    size_t queue_count;
-    const warren_bindings *bindings; /**< NULL: not known */
-    const char *problem;             /**< what of it could not be asked, and why; NULL: nothing */
+    size_t queue_count;               /**< how many of them */
+    const warren_bindings *bindings;  /**< NULL: not known */
+    const char *problem;              /**< what of it could not be asked, and why; NULL: nothing */
 } warren_broker_facts;
 
 /** How to look. Zeroed is fine. */
@@ -109,6 +112,7 @@ typedef struct warren_doctor_options {
  * status is about the connection, not about the findings: OK: the broker was reached. CONFIG: the
  * configuration has errors. UNREACHABLE, REFUSED: the connection did not come about, and the
  * checks up to it say why. `options` and `err` may be NULL.
+ * @param options may be NULL
  */
 WARREN_API warren_status warren_doctor_run(const char *config, const warren_doctor_options *options,
                                            warren_finding_visitor *visit, void *user,

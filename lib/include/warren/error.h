@@ -40,8 +40,8 @@ typedef enum warren_status {
 
 /** A status with its text. Owned by the caller; the library writes it on failure only. */
 typedef struct warren_error {
-    warren_status status;
-    char text[2048]; /**< UTF-8, ends with NUL; several lines when several things are wrong */
+    warren_status status; /**< of the call that failed */
+    char text[2048];      /**< UTF-8, ends with NUL; several lines when several things are wrong */
 } warren_error;
 
 /** The name of a status, such as "unroutable". Never NULL; static memory. */

@@ -117,14 +117,24 @@ WARREN_API const char *warren_job_header(const warren_job *job, const char *name
  * Writes the W3C `traceparent` of this run (55 bytes and a NUL), for a handler that calls on others:
  * what they do becomes a child of it. Without a tracer (`trace.endpoint`) it is the message's own.
  * False, and `out` untouched, when the job is in no trace.
+ * @param out where it goes
+ * @return false when the job is in no trace
  */
 WARREN_API bool warren_job_traceparent(const warren_job *job, char out[56]);
 
-/** The trace id alone: 32 hex digits and a NUL, as in the log. False, and `out` untouched, when the
- * job is in no trace. */
+/**
+ * The trace id alone: 32 hex digits and a NUL, as in the log. False, and `out` untouched, when the
+ * job is in no trace.
+ * @param out where it goes
+ * @return false when the job is in no trace
+ */
 WARREN_API bool warren_job_trace_id(const warren_job *job, char out[33]);
 
-/** A header that is a whole number. False when it isn't there or is none. */
+/**
+ * A header that is a whole number. False when it isn't there or is none.
+ * @param out where the number goes
+ * @return false when it isn't there or is none
+ */
 WARREN_API bool warren_job_header_int(const warren_job *job, const char *name, int64_t *out);
 
 /* The body as JSON: parsed at the first of these calls. `path` is a member's name, or several
@@ -134,13 +144,25 @@ WARREN_API bool warren_job_header_int(const warren_job *job, const char *name, i
 /** A string member, NUL-terminated; NULL when it isn't there or is no string. */
 WARREN_API const char *warren_job_string(warren_job *job, const char *path);
 
-/** A whole number member. False (and `*out` untouched) when it isn't there or is none. */
+/**
+ * A whole number member. False (and `*out` untouched) when it isn't there or is none.
+ * @param out where the number goes
+ * @return false when it isn't there or is none
+ */
 WARREN_API bool warren_job_int(warren_job *job, const char *path, int64_t *out);
 
-/** A number member. False (and `*out` untouched) when it isn't there or is none. */
+/**
+ * A number member. False (and `*out` untouched) when it isn't there or is none.
+ * @param out where the number goes
+ * @return false when it isn't there or is none
+ */
 WARREN_API bool warren_job_double(warren_job *job, const char *path, double *out);
 
-/** A true or false member; `fallback` when it isn't there or is neither. */
+/**
+ * A true or false member; `fallback` when it isn't there or is neither.
+ * @param fallback when it isn't there or is neither
+ * @return the member, or `fallback`
+ */
 WARREN_API bool warren_job_bool(warren_job *job, const char *path, bool fallback);
 
 /* --- more jobs --- */

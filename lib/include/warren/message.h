@@ -21,9 +21,9 @@ extern "C" {
 /** A header of a message. Names that start with `x-warren-` or `x-death` are refused, and so are `CC`
  * and `BCC`. */
 typedef struct warren_header {
-    const char *name;
+    const char *name;  /**< at most 255 bytes */
     const char *value; /**< a string; NULL: `number` is sent instead */
-    int64_t number;
+    int64_t number;    /**< sent where there is no `value` */
 } warren_header;
 
 /** What to publish, and when. */
@@ -45,8 +45,8 @@ typedef struct warren_message {
     const char *backoff;  /**< instead of its type's policy: "exponential 1s 2.0 10m", "fixed 30s",
                              "list 5s 1m" */
     int priority;         /**< 0…255, for queues with priorities */
-    const warren_header *headers;
-    size_t header_count;
+    const warren_header *headers; /**< NULL: none */
+    size_t header_count;          /**< how many of them */
 } warren_message;
 
 /** What a message on the wire has beside its body: one of AMQP's properties, or one of the headers that
@@ -59,8 +59,12 @@ typedef struct warren_message_part {
     bool is_for_producers; /**< they may set it; else it is Warren's alone */
 } warren_message_part;
 
-/** The part of that number: all properties, then all headers. False, and `out` untouched, when there are
- * not so many. For tools and documentation; any thread. */
+/**
+ * The part of that number: all properties, then all headers. False, and `out` untouched, when there are
+ * not so many. For tools and documentation; any thread.
+ * @param out where it goes
+ * @return false when there are not so many
+ */
 WARREN_API bool warren_message_part_at(size_t index, warren_message_part *out);
 
 #ifdef __cplusplus

@@ -32,20 +32,20 @@ extern "C" {
 
 /** A handler of the plugin. */
 typedef struct warren_plugin_handler {
-    const char *type;
-    warren_handler *handler;
+    const char *type;        /**< the job type */
+    warren_handler *handler; /**< runs its jobs */
 } warren_plugin_handler;
 
 /** The exported block. Its first five members never change their place. */
 typedef struct warren_plugin {
-    uint32_t magic;
-    uint32_t abi_major;
-    uint32_t abi_minor;
-    uint32_t plugin_size;  /**< sizeof(warren_plugin) */
-    uint32_t handler_size; /**< sizeof(warren_plugin_handler) */
-    uint32_t handler_count;
-    const char *name;
-    const warren_plugin_handler *handlers;
+    uint32_t magic;                        /**< WARREN_PLUGIN_MAGIC */
+    uint32_t abi_major;                    /**< WARREN_ABI_MAJOR of its build */
+    uint32_t abi_minor;                    /**< WARREN_ABI_MINOR of its build */
+    uint32_t plugin_size;                  /**< sizeof(warren_plugin) */
+    uint32_t handler_size;                 /**< sizeof(warren_plugin_handler) */
+    uint32_t handler_count;                /**< how many `handlers` */
+    const char *name;                      /**< for messages and logs */
+    const warren_plugin_handler *handlers; /**< one for each job type */
     /** May be NULL; before the first job, once. `warren run` calls it with the signals of warren_run
      * blocked, so threads that it starts don't take them; leave them so. */
     warren_status (*open)(void **user, warren_error *err);

@@ -52,8 +52,11 @@ WARREN_API void warren_publisher_close(warren_publisher *publisher);
 WARREN_API warren_status warren_publish(warren_publisher *publisher, const warren_message *message,
                                         warren_error *err);
 
-/** Publishes without waiting; `done` (may be NULL) is called exactly once if OK was returned. The
- * message is copied. Waits only while `publish.window` messages are unconfirmed. */
+/**
+ * Publishes without waiting; `done` (may be NULL) is called exactly once if OK was returned. The
+ * message is copied. Waits only while `publish.window` messages are unconfirmed.
+ * @param done called once if OK was returned; may be NULL
+ */
 WARREN_API warren_status warren_publish_async(warren_publisher *publisher,
                                               const warren_message *message, warren_confirmed *done,
                                               void *user, warren_error *err);
@@ -61,7 +64,10 @@ WARREN_API warren_status warren_publish_async(warren_publisher *publisher,
 /** A run of publishes of one thread: each call waits only while its window is full. */
 typedef struct warren_batch warren_batch;
 
-/** Starts a batch with at most `window` unconfirmed messages (0: `publish.window`). */
+/**
+ * Starts a batch with at most `window` unconfirmed messages (0: `publish.window`).
+ * @param window unconfirmed messages at most; 0: `publish.window`
+ */
 WARREN_API warren_status warren_batch_open(warren_batch **out, warren_publisher *publisher,
                                            size_t window, warren_error *err);
 
@@ -70,12 +76,18 @@ WARREN_API warren_status warren_batch_open(warren_batch **out, warren_publisher 
 WARREN_API warren_status warren_batch_publish(warren_batch *batch, const warren_message *message,
                                               warren_error *err);
 
-/** Waits for all confirms, tells how many messages are safe, and frees the batch. The first error,
- * if any failed. */
+/**
+ * Waits for all confirms, tells how many messages are safe, and frees the batch. The first error,
+ * if any failed.
+ * @param out_confirmed how many messages are safe; may be NULL
+ */
 WARREN_API warren_status warren_batch_close(warren_batch *batch, size_t *out_confirmed,
                                             warren_error *err);
 
-/** Writes a fresh job id: a UUIDv7 (RFC 9562), 36 bytes and NUL. Any thread. */
+/**
+ * Writes a fresh job id: a UUIDv7 (RFC 9562), 36 bytes and NUL. Any thread.
+ * @param out where it goes
+ */
 WARREN_API void warren_make_id(char out[37]);
 
 #ifdef __cplusplus

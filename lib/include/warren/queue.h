@@ -30,12 +30,12 @@ WARREN_API void warren_admin_close(warren_admin *admin);
 
 /** What stands in a queue now. */
 typedef struct warren_queue_info {
-    const char *name;  /**< as the broker knows it */
-    const char *queue; /**< the configured queue that it belongs to; "" for the catch-all */
-    const char *kind;  /**< "work", "isolated", "dead" or "unrouted" */
-    bool exists;       /**< false: not declared at the broker, and the counts are 0 */
-    uint64_t messages; /**< ready for delivery; not those being worked on */
-    uint64_t consumers;
+    const char *name;   /**< as the broker knows it */
+    const char *queue;  /**< the configured queue that it belongs to; "" for the catch-all */
+    const char *kind;   /**< "work", "isolated", "dead" or "unrouted" */
+    bool exists;        /**< false: not declared at the broker, and the counts are 0 */
+    uint64_t messages;  /**< ready for delivery; not those being worked on */
+    uint64_t consumers; /**< of all workers and strangers */
 } warren_queue_info;
 
 /** Called for each queue; false ends the walk. */
@@ -46,8 +46,12 @@ typedef bool warren_queue_visitor(const warren_queue_info *info, void *user);
 WARREN_API warren_status warren_queue_each(warren_admin *admin, warren_queue_visitor *visit,
                                            void *user, warren_error *err);
 
-/** Throws away all ready messages of a configured queue (or one of its isolated or dead queues, or
- * "unrouted"). NOT_FOUND: not a queue of this configuration, or not at the broker. */
+/**
+ * Throws away all ready messages of a configured queue (or one of its isolated or dead queues, or
+ * "unrouted"). NOT_FOUND: not a queue of this configuration, or not at the broker.
+ * @param name a queue of the configuration, one of its isolated or dead queues, or "unrouted"
+ * @param out_count how many messages were thrown away
+ */
 WARREN_API warren_status warren_queue_purge(warren_admin *admin, const char *name,
                                             uint64_t *out_count, warren_error *err);
 

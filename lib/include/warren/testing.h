@@ -38,12 +38,17 @@ WARREN_API warren *warren_test_worker(warren_test *test);
 WARREN_API warren_status warren_test_publish(warren_test *test, const warren_message *message,
                                              warren_error *err);
 
-/** Runs everything that is due now, until nothing is left. Returns how many jobs ran; negative: a
- * status. */
+/**
+ * Runs everything that is due now, until nothing is left.
+ * @return how many jobs ran; negative: a status
+ */
 WARREN_API int warren_test_run(warren_test *test, warren_error *err);
 
-/** Lets `by_ms` pass, running each job when it is due. Returns how many jobs ran; negative: a
- * status. */
+/**
+ * Lets `by_ms` pass, running each job when it is due.
+ * @param by_ms how long
+ * @return how many jobs ran; negative: a status
+ */
 WARREN_API int warren_test_advance(warren_test *test, int64_t by_ms, warren_error *err);
 
 /** The virtual time since the test began, in ms. */
@@ -68,9 +73,15 @@ WARREN_API const char *warren_test_dead_reason(warren_test *test, const char *qu
  * letter. */
 WARREN_API const char *warren_test_dead_error(warren_test *test, const char *queue, size_t index);
 
-/** Runs one handler on one message, with nothing around it (warren_job_publish says STATE). Gives
+/**
+ * Runs one handler on one message, with nothing around it (warren_job_publish says STATE). Gives
  * its verdict; its text (may be NULL, `text_size` bytes) and its delay (may be NULL; -1: the
- * policy's) are copied out. */
+ * policy's) are copied out.
+ * @param out_verdict where its verdict goes
+ * @param out_text where its text goes; may be NULL
+ * @param text_size bytes of `out_text`
+ * @param out_delay_ms where its delay goes, -1: the policy's; may be NULL
+ */
 WARREN_API warren_status warren_test_call(warren_handler *handler, void *user,
                                           const warren_message *message,
                                           warren_verdict *out_verdict, char *out_text,

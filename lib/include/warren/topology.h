@@ -47,15 +47,18 @@ typedef enum warren_topology_state {
                                     it, then it can be deleted by hand */
 } warren_topology_state;
 
-/** The name of a state, such as "missing". Never NULL; static memory. */
+/**
+ * The name of a state, such as "missing". Never NULL; static memory.
+ * @param state of an item
+ */
 WARREN_API const char *warren_topology_state_name(warren_topology_state state);
 
 /** One item of a plan. */
 typedef struct warren_topology_row {
-    const char *kind; /**< "exchange", "queue" or "binding" */
-    const char *name; /**< of a binding: "SOURCE -> DESTINATION (KEY)" */
-    warren_topology_state state;
-    const char *item; /**< what is wanted, in words: "queue emails (quorum, …)" */
+    const char *kind;            /**< "exchange", "queue" or "binding" */
+    const char *name;            /**< of a binding: "SOURCE -> DESTINATION (KEY)" */
+    warren_topology_state state; /**< how it stands at the broker */
+    const char *item;            /**< what is wanted, in words: "queue emails (quorum, …)" */
     const char *text; /**< what differs and how to go on, or why it isn't known; "" for nothing */
 } warren_topology_row;
 
@@ -64,17 +67,17 @@ typedef bool warren_topology_visitor(const warren_topology_row *row, void *user)
 
 /** A binding that stands at the broker, as its management API (GET /api/bindings/VHOST) tells. */
 typedef struct warren_binding {
-    const char *source;
-    const char *destination;
-    bool to_queue; /**< destination_type is "queue", else "exchange" */
-    const char *key;
-    bool has_arguments; /**< it has some: such a binding is told of and never touched */
+    const char *source;      /**< the exchange */
+    const char *destination; /**< the queue or exchange */
+    bool to_queue;           /**< destination_type is "queue", else "exchange" */
+    const char *key;         /**< the binding key */
+    bool has_arguments;      /**< it has some: such a binding is told of and never touched */
 } warren_binding;
 
 /** What the caller knows of the broker's bindings; AMQP itself can't list them. */
 typedef struct warren_bindings {
     const warren_binding *items; /**< all bindings of the vhost */
-    size_t length;
+    size_t length;               /**< how many of them */
 } warren_bindings;
 
 /** Where the management API is and who asks, who is also who connects to the broker. Borrowed from the
@@ -86,7 +89,10 @@ typedef struct warren_management {
     const char *password; /**< a secret: never print it */
 } warren_management;
 
-/** Tells where a caller can fetch the bindings. INVALID: the broker's URL can't be read. */
+/**
+ * Tells where a caller can fetch the bindings. INVALID: the broker's URL can't be read.
+ * @param out where it goes
+ */
 WARREN_API warren_status warren_topology_management(warren_topology *topology,
                                                     warren_management *out, warren_error *err);
 
@@ -95,6 +101,7 @@ WARREN_API warren_status warren_topology_management(warren_topology *topology,
  * arguments of what exists by an equal redeclare (which needs the right to configure it; without,
  * the row is UNKNOWN). `bindings` NULL: rows of bindings are UNKNOWN (or MISSING with their queue).
  * Connects at the first call: UNREACHABLE, REFUSED.
+ * @param bindings of the vhost; NULL: not known
  */
 WARREN_API warren_status warren_topology_plan(warren_topology *topology,
                                               const warren_bindings *bindings,
@@ -112,6 +119,7 @@ typedef struct warren_topology_options {
  * Declares everything; doing it again changes nothing. `options` may be NULL. MISMATCH: something
  * stands there with other arguments; all differences are in err's text, everything else was
  * declared, nothing was changed by force. REFUSED: the user may not configure this.
+ * @param options may be NULL
  */
 WARREN_API warren_status warren_topology_apply(warren_topology *topology,
                                                const warren_topology_options *options,
@@ -123,6 +131,7 @@ WARREN_API warren_status warren_topology_apply(warren_topology *topology,
  * the caller says the namespace again, and nothing is deleted unless all names begin with it and a
  * dot: STATE. What isn't there is fine. REFUSED: the user may not configure (and so delete) some of
  * it; the rest is gone.
+ * @param ns the namespace, said again
  */
 WARREN_API warren_status warren_topology_remove(warren_topology *topology, const char *ns,
                                                 warren_error *err);
@@ -148,19 +157,22 @@ typedef enum warren_migration_step {
     WARREN_MIGRATION_DONE = 5         /**< the stand-in is gone */
 } warren_migration_step;
 
-/** What step a migration has reached, in words. Never NULL; static memory. */
+/**
+ * What step a migration has reached, in words. Never NULL; static memory.
+ * @param step that was reached
+ */
 WARREN_API const char *warren_migration_step_name(warren_migration_step step);
 
 /** What a migration would do. Strings are borrowed from the topology, until its next call. */
 typedef struct warren_migration {
-    warren_migration_phase phase;
-    const char *queue;
-    const char *stand_in;    /**< the temporary queue, "NS.migrate.<queue>" */
-    const char *differences; /**< a line each; "" for none */
-    uint64_t messages;       /**< ready in the queue */
-    uint64_t consumers;      /**< of the queue: while the old one has any, a migration is refused */
-    uint64_t moved;          /**< ready in the stand-in */
-    int64_t rest_ms;         /**< how long the old queue has to be still before it is deleted */
+    warren_migration_phase phase; /**< where it stands */
+    const char *queue;            /**< the queue that was asked for */
+    const char *stand_in;         /**< the temporary queue, "NS.migrate.<queue>" */
+    const char *differences;      /**< a line each; "" for none */
+    uint64_t messages;            /**< ready in the queue */
+    uint64_t consumers; /**< of the queue: while the old one has any, a migration is refused */
+    uint64_t moved;     /**< ready in the stand-in */
+    int64_t rest_ms;    /**< how long the old queue has to be still before it is deleted */
     bool
         is_from_4; /**< the broker is 4.0 or later: a quorum queue may hold dead letters back, which
                        `messages` doesn't count */
@@ -195,6 +207,7 @@ typedef struct warren_migration_options {
  * Looks at the migration of a queue and changes nothing. Work queues and queues of isolated types can
  * be migrated: STATE for others, NOT_FOUND for what is no queue of the configuration. Connects as plan
  * does.
+ * @param out where it goes
  */
 WARREN_API warren_status warren_topology_look_at_migration(warren_topology *topology,
                                                            const char *queue, warren_migration *out,
@@ -213,6 +226,8 @@ WARREN_API warren_status warren_topology_look_at_migration(warren_topology *topo
  * binding has arguments. AGAIN: the visitor ended it. MISMATCH: someone declared a queue meanwhile.
  * NACKED, CLOSED, TIMEOUT: the broker; INVALID: a message can't be read. After each of these the same
  * call goes on.
+ * @param options may be NULL
+ * @param out_moved messages, in both directions, also on failure; may be NULL
  */
 WARREN_API warren_status warren_topology_migrate(warren_topology *topology, const char *queue,
                                                  const warren_migration_options *options,
@@ -233,6 +248,7 @@ typedef enum warren_topology_format {
  * Writes the topology; needs no broker. After a plan or apply it is what that server gets; before,
  * it is written for a server from 4.0 (older ones get work queues without at-least-once dead
  * lettering). The caller frees `*out` with free().
+ * @param format for people or for programs
  */
 WARREN_API warren_status warren_topology_export(const warren_topology *topology,
                                                 warren_topology_format format, char **out,

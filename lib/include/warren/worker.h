@@ -86,9 +86,12 @@ WARREN_API warren_status warren_handle(warren *w, const char *type, warren_handl
 WARREN_API warren_status warren_handle_in(warren *w, const char *queue, const char *type,
                                           warren_handler *handler, void *user, warren_error *err);
 
-/** Loads a plugin (a shared object with warren_plugin_info, see plugin.h) and registers its
+/**
+ * Loads a plugin (a shared object with warren_plugin_info, see plugin.h) and registers its
  * handlers. Its open() may start threads: block SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGTSTP and SIGCONT
- * before, as before threads of your own, if warren_run is to get them. */
+ * before, as before threads of your own, if warren_run is to get them.
+ * @param path the shared object
+ */
 WARREN_API warren_status warren_load(warren *w, const char *path, warren_error *err);
 
 /**
@@ -108,8 +111,11 @@ WARREN_API warren_status warren_run(warren *w, warren_error *err);
  * taken. Errors as warren_run; after one the worker can only be closed. */
 WARREN_API warren_status warren_start(warren *w, warren_error *err);
 
-/** Drains and stops. TIMEOUT: handlers were still running after `timeout_ms`; their jobs stay
- * unacknowledged, and nothing that they use is freed. Negative: the configured `drain_timeout`. */
+/**
+ * Drains and stops. TIMEOUT: handlers were still running after `timeout_ms`; their jobs stay
+ * unacknowledged, and nothing that they use is freed. Negative: the configured `drain_timeout`.
+ * @param timeout_ms for running handlers; negative: `drain_timeout`
+ */
 WARREN_API warren_status warren_stop(warren *w, int64_t timeout_ms, warren_error *err);
 
 /** Stops if need be (at once) and frees, but for what a handler that still runs may use. NULL is
@@ -140,7 +146,10 @@ WARREN_API warren_status warren_resume(warren *w, warren_error *err);
  */
 WARREN_API void warren_dump(warren *w);
 
-/** Counts of this worker. Any thread, at any time between start and close. */
+/**
+ * Counts of this worker. Any thread, at any time between start and close.
+ * @param out where the counts go; its `size` is set before the call
+ */
 WARREN_API void warren_stats(const warren *w, warren_stats_data *out);
 
 /** The worker's own publisher, for messages from outside a handler. Borrowed: from the start until
@@ -151,7 +160,10 @@ WARREN_API warren_publisher *warren_worker_publisher(warren *w);
  * them), and key=value fields. Never a job's body. Called from any of the library's threads. */
 typedef void warren_log_sink(void *user, int level, const char *event, const char *fields);
 
-/** Sends log lines up to `level` to `sink`, for the whole process; NULL: nowhere (the default). */
+/**
+ * Sends log lines up to `level` to `sink`, for the whole process; NULL: nowhere (the default).
+ * @param sink gets the lines; NULL: nobody
+ */
 WARREN_API void warren_log_to(warren_log_sink *sink, void *user, int level);
 
 /** Changes the level of the lines that go to the sink, at any time. Any thread. */
@@ -165,6 +177,11 @@ enum { WARREN_LOG_JSON_SIZE = 16384 };
  * then the fields, whole numbers as numbers. Returns its length, or 0 when it doesn't fit
  * (WARREN_LOG_JSON_SIZE bytes are always enough for a line of the library) or memory is short. Any
  * thread.
+ * @param out where the line goes
+ * @param size bytes of `out`
+ * @param event as the sink got it
+ * @param fields as the sink got them
+ * @return its length; 0: it doesn't fit, or memory is short
  */
 WARREN_API size_t warren_log_json(char *out, size_t size, int level, const char *event,
                                   const char *fields);
