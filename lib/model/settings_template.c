@@ -79,9 +79,13 @@ static void close_block(struct printer *printer, const char *bracket)
     wr_text_add_format(printer->out, "%s\n", bracket);
 }
 
-/* A group begins: a job type's stands in a list. */
-static void enter(struct printer *printer, struct wr_slice name)
+/* A group begins, whose name ends the path; a job type's stands in a list. */
+static void enter(struct printer *printer, struct wr_slice path, struct wr_slice name)
 {
+    const char *sentence = wr_settings_group(path);
+    if (sentence && !wr_slice_is(path, "queue")) {
+        add_comment(printer, sentence);
+    }
     if (!wr_slice_is(name, "jobs")) {
         open_block(printer, name, "{");
         return;
@@ -167,7 +171,9 @@ static void add_rows(struct wr_text *out, enum wr_template which)
         }
         wr_text_add_string(out, printed++ ? "\n" : "");
         for (int depth = shared; depth < depth_of(path); depth++) {
-            enter(&printer, segment(path, depth));
+            struct wr_slice name = segment(path, depth);
+            enter(&printer, (struct wr_slice){ path, (size_t)(name.data + name.size - path) },
+                  name);
         }
         add_option(&printer, &table[i]);
         before = path;
