@@ -43,6 +43,7 @@ __attribute__((format(printf, 1, 0))) static void say_list(const char *format, v
 {
     char *text = NULL;
     say_progress_done();
+    (void)fflush(stdout); /* data goes before the talk about it, also where both go to one file */
     if (vasprintf(&text, format, args) >= 0) {
         fputs("warren: ", stderr);
         escape_text(stderr, text, true);
