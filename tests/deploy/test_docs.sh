@@ -52,6 +52,8 @@ install_copy()
         bail_out "cmake --install: $(tail -n 3 "$work/install.log")"
     write_compiler "$work/usr/bin/cc" gcc
     write_compiler "$work/usr/bin/c++" g++
+    # Debian's, whatever else a developer's machine has.
+    ln -s /usr/bin/python3 /usr/bin/ruby "$work/usr/bin/"
     library=$(dirname "$(find "$work/usr" -name libwarren.so)")
     export PATH=$work/usr/bin:$PATH LD_LIBRARY_PATH=$library PKG_CONFIG_PATH=$library/pkgconfig
     promtool=$("$root/tests/support/prometheus")/promtool
