@@ -176,7 +176,7 @@ compile()
         cp "$1" "$source"
     fi
     # shellcheck disable=SC2046 # words
-    "$3" -c -o /dev/null $(pkg-config --cflags warren json-c) "$source" >"$work/seen" 2>&1 ||
+    "$3" -c -o /dev/null "-I$(reader_folder)" $(pkg-config --cflags warren json-c) "$source" >"$work/seen" 2>&1 ||
         fail "$at compiles" "$(cat "$work/seen")" 'no warning'
 }
 
@@ -259,12 +259,17 @@ same_as_file()
     [[ -z $difference ]] || fail "$at is ${rule[file]}" "$difference" 'no difference'
 }
 
+reader_folder()
+{
+    # shellcheck disable=SC2016 # expanded by that shell
+    bash -c '[[ ! -f $1 ]] || . "$1"; echo "$PWD"' where "$left"
+}
+
 # Writes a file where the reader is.
 keep_block()
 {
     local place
-    # shellcheck disable=SC2016 # expanded by that shell
-    place=$(bash -c '[[ ! -f $1 ]] || . "$1"; echo "$PWD"' place "$left")/$1
+    place=$(reader_folder)/$1
     mkdir -p "$(dirname "$place")"
     cat >"$place"
 }

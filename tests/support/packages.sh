@@ -13,4 +13,8 @@ PACKAGES=(gcc g++ libc6-dev cmake ninja-build pkg-config librabbitmq-dev libjson
 DEPLOY_PACKAGES=(
     yamllint
     doxygen # the reference
+    codespell
+    libsqlite3-dev sqlite3
+    python3-aiosmtpd python3-celery python3-pika
+    ruby ruby-bunny ruby-sidekiq
 )
