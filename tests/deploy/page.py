@@ -7,7 +7,7 @@
                                  an order to the test (ALONE) are blocks without lines
   page.py match EXPECTED SEEN    is what was seen what the page shows? `…` stands for any text of a
                                  line, a line of nothing else for any lines. Prints the difference
-  page.py holds EXPECTED SEEN    the same for each line alone, in their order, with others between
+  page.py holds EXPECTED SEEN    is each line of it somewhere in what was seen?
   page.py links PAGE...          print each relative link, picture or anchor that leads nowhere
 """
 import re
@@ -121,12 +121,10 @@ def match(expected, seen):
 
 
 def holds(expected, seen):
-    rest = iter(text_of(seen))
-    for line in text_of(expected):
-        if not any(pattern(line).match(other) for other in rest):
-            print(f"not there (in this order): {line}")
-            return 1
-    return 0
+    got = text_of(seen)
+    missing = [line for line in text_of(expected) if not any(map(pattern(line).match, got))]
+    print("\n".join(missing))
+    return 1 if missing else 0
 
 
 # --- links --------------------------------------------------------------------------------------
