@@ -16,5 +16,5 @@ DEPLOY_PACKAGES=(
     codespell
     libsqlite3-dev sqlite3
     python3-aiosmtpd python3-celery python3-pika
-    ruby ruby-bunny ruby-sidekiq
+    ruby ruby-bunny ruby-mdl ruby-sidekiq
 )
