@@ -325,7 +325,8 @@ do_page()
 {
     local page=$1 blocks folder left last_sh='' last_again='' at='' block before=$test_failures begun=$SECONDS
     local substitutions=()
-    folder=$work/pages/$(basename "$page" .md)
+    folder=${page//\//-}
+    folder=$work/pages/${folder%.md}
     blocks=$folder.blocks left=$folder.left
     mkdir -p "$folder" "$blocks"
     "${page_py[@]}" cut "$root/$page" "$blocks" || bail_out "page.py cut $page"

@@ -27,10 +27,20 @@ strays()
     done
 }
 
+# Queue files of recipes that no page shows, and so no test loads.
+forgotten()
+{
+    local file
+    for file in config/recipes/*; do
+        grep -rqF "<!-- file: $file" docs/recipes || echo "$file"
+    done
+}
+
 # shellcheck disable=SC2046 # words
 run /usr/bin/python3 tests/deploy/page.py links $(pages)
 assert_eq "$out" '' 'every link leads somewhere'
 assert_eq "$(strays)" '' 'every page stands in the index of its folder'
+assert_eq "$(forgotten)" '' 'every file of config/recipes stands on a page'
 
 # shellcheck disable=SC2046 # words
 run codespell $(pages) docs/*.svg config
