@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What pages have in common, for Debian's mdl.
 all
-rule 'MD013', :line_length => 170, :ignore_code_blocks => true, :tables => false
+rule 'MD013', :line_length => 200, :ignore_code_blocks => true, :tables => false
 rule 'MD024', :allow_different_nesting => true
 rule 'MD026', :punctuation => '.,;:!' # a question may be a heading
 rule 'MD029', :style => :ordered

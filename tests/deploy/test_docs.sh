@@ -3,10 +3,11 @@
 #
 # The pages are true. Every block of README.md and docs/ has a language and is done here as a reader
 # would do it: with an installed copy of this build, in a folder and a vhost of the page's own, from
-# top to bottom. `tests/run deploy -- -R test_docs` runs it; PAGES="docs/signals.md" says which pages.
+# top to bottom. `tests/run deploy -- -R test_docs` runs it and its other half,
+# test_docs_recipes.sh; PAGES="docs/signals.md" says which pages.
 #
 #     c              compiled with -Wall -Wextra -Werror; C++ as cpp
-#     sh             run; variables, functions' results and the folder stay from block to block
+#     sh             run; variables and the folder stay from block to block
 #     text           only with a comment: what the block before it prints, or <!-- drawing -->
 #     cfg            loaded by `warren config check`, a queue file or a part of warren.cfg
 #     json, jsonl, yaml, promql, python, ruby     read by their own readers
@@ -349,7 +350,9 @@ do_page()
 # --- the story ------------------------------------------------------------------------------------
 
 install_copy
-pages=${PAGES:-$(cd "$root" && echo README.md && find docs -name '*.md' | sort)}
+# What test_docs_recipes.sh does is left to it.
+pages=${PAGES:-$(cd "$root" && echo README.md &&
+    find docs -name '*.md' ! -path 'docs/recipes/*' ! -name 'migrating-from-*' | sort)}
 for page in $pages; do do_page "$page"; done
 printf '# %d blocks done, %d not run\n' "$done_blocks" "$not_run"
 finish
