@@ -93,11 +93,22 @@ has_said()
     ((status == ${rule[exit]:-0})) && grep -qF -- "${rule[until]}" "$work/seen"
 }
 
+# How much each one in the background has said up to now.
+note_sizes()
+{
+    local file
+    sizes=()
+    for file in "$folder"/.background.*; do
+        [[ ! -f $file ]] || sizes[$file]=$(stat -c %s "$file")
+    done
+}
+
+# Whether one of them has said it since.
 background_says()
 {
     local file
-    for file in "$folder"/.background.*; do
-        grep -qF -- "$1" "$file" && return 0
+    for file in "${!sizes[@]}"; do
+        grep -qF -- "$1" <(tail -c "+$((sizes[$file] + 1))" "$file") && return 0
     done
     return 1
 }
@@ -110,6 +121,7 @@ do_sh()
         return
     fi
     last_sh=$block last_again=${rule[again]+yes}
+    note_sizes
     if [[ -v rule[until] ]]; then
         wait_for 60 has_said "$block" || fail "$at says '${rule[until]}'" "$(cat "$work/seen")" "${rule[until]}" || return
     elif [[ -v rule[again] ]]; then
@@ -125,7 +137,7 @@ do_sh()
 
 # --- what runs in the background ------------------------------------------------------------------
 
-declare -A groups helpers
+declare -A groups helpers sizes
 
 start_background()
 {

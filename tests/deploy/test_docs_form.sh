@@ -48,4 +48,7 @@ assert_eq "$out" '' 'words are spelt right'
 
 run /usr/bin/mdl -s tests/deploy/markdown.rb README.md docs deploy/rabbitmq/README.md
 assert_eq "$out" '' 'Markdown is as tests/deploy/markdown.rb says'
+
+lines=$(wc -l <bin/examples/hello/hello.c)
+assert_eq "$((lines <= 25))" 1 "the README's first example has $lines lines, at most 25"
 finish
