@@ -14,6 +14,7 @@ import re
 import sys
 from pathlib import Path
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 FENCE = re.compile(r"^( *)(`{3,})([^`]*)$")
 COMMENT = re.compile(r"^ *<!-- (.*) -->$")
@@ -156,6 +157,13 @@ def anchors(path):
     return found
 
 
+def is_picture(path):
+    try:
+        return ElementTree.parse(path).getroot().tag.endswith("}svg")
+    except ElementTree.ParseError:
+        return False
+
+
 def links(page):
     text = "\n".join(prose(page))
     targets = re.findall(r"\]\(([^)\s]+)(?: \"[^\"]*\")?\)", text)
@@ -168,6 +176,8 @@ def links(page):
         file = page.parent / place if place else page
         if not file.exists():
             yield f"{page}: {target}: no such file"
+        elif file.suffix == ".svg" and not is_picture(file):
+            yield f"{page}: {target}: no picture"
         elif anchor and file.suffix == ".md" and anchor not in anchors(file):
             yield f"{page}: {target}: no such heading"
 
