@@ -391,12 +391,25 @@ static void end_thread(struct wr_consumer *consumer)
     }
 }
 
+/* What was acknowledged last stays so, also when the broker is busy. */
+static void conclude(struct wr_consumer *consumer)
+{
+    struct wr_connection *connection = &consumer->sub.connection;
+    wr_connection_begin(connection);
+    for (size_t i = 0; i < consumer->options.source_count; i++) {
+        wr_source_conclude(&consumer->options.sources[i], connection->broker);
+    }
+    wr_connection_end(connection);
+}
+
 bool wr_consumer_stop(struct wr_consumer *consumer, bool politely)
 {
     end_thread(consumer);
     take_settled(consumer, 0); /* what came after the last round is acknowledged too */
     (void)flush_acks(consumer, INT64_MAX / 2);
-    if (!politely) {
+    if (politely) {
+        conclude(consumer);
+    } else {
         wr_watch_cut(consumer->options.watch);
     }
     return wr_subscription_close(&consumer->sub);

@@ -32,6 +32,7 @@ bool wr_consumer_has_lost(const struct warren_job *job)
 static void nack(struct wr_consumer *consumer, struct wr_source *source, uint64_t tag, bool requeue)
 {
     if (wr_acks_forget(&source->acks, tag)) {
+        wr_source_note_settle(source);
         (void)wr_broker_nack(consumer->sub.connection.broker, source->channel, tag, false, requeue);
     }
 }

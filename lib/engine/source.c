@@ -75,6 +75,7 @@ int wr_source_slots(const struct wr_source *source, int shared_limit, size_t *ou
 /* --- at the broker --- */
 
 enum { WR_TAG_SIZE = 256 }; /* AMQP: at most 255 bytes */
+enum { BURST_LEAST = 24, BURST_GAP_US = 100000, BURST_OLD_US = 5000000 };
 
 /* The queue's name, for whoever looks at the broker; with a number in front when it has replaced
  * another, whose jobs may be out still. */
@@ -161,21 +162,49 @@ bool wr_source_has_tag(const struct wr_source *source, const char *tag)
     return strcmp(tag, tag_of(source, source->resizes, mine)) == 0;
 }
 
+void wr_source_note_settle(struct wr_source *source)
+{
+    int64_t now_us = wr_clock_mono_us(NULL);
+    if (now_us - source->settled_us > BURST_GAP_US) {
+        source->settles = 0;
+    }
+    source->settles++;
+    source->settled_us = now_us;
+}
+
+void wr_source_conclude(struct wr_source *source, struct wr_broker *broker)
+{
+    char tag[WR_TAG_SIZE];
+    bool has_burst = source->settles >= BURST_LEAST &&
+                     wr_clock_mono_us(NULL) - source->settled_us < BURST_OLD_US;
+    bool is_quorum = source->rules.queue->type == WR_QUORUM;
+    if (source->state != WR_SOURCE_IDLE || !is_quorum || !has_burst || !broker ||
+        wr_broker_is_local(&source->rules.settings->broker)) {
+        return;
+    }
+    (void)tag_of(source, source->resizes + 1, tag);
+    if (!wr_broker_prefetch(broker, source->channel, 1, NULL) &&
+        !wr_broker_consume(broker, source->channel, source->name, tag, NULL)) {
+        (void)wr_broker_cancel(broker, source->channel, tag, NULL);
+    }
+}
+
 struct ack_target {
     struct wr_broker *broker;
-    uint16_t channel;
+    struct wr_source *source;
 };
 
 static void send_ack(void *user, uint64_t tag, bool multiple)
 {
     const struct ack_target *target = user;
-    (void)wr_broker_ack(target->broker, target->channel, tag,
+    wr_source_note_settle(target->source);
+    (void)wr_broker_ack(target->broker, target->source->channel, tag,
                         multiple); /* a failure shows as CLOSED */
 }
 
 int64_t wr_source_flush(struct wr_source *source, struct wr_broker *broker, int64_t now_us)
 {
-    struct ack_target target = { broker, source->channel };
+    struct ack_target target = { broker, source };
     if (source->state == WR_SOURCE_CLOSED) {
         return INT64_MAX;
     }

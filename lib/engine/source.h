@@ -56,6 +56,8 @@ struct wr_source {
 
     _Atomic enum wr_source_state state;
     struct wr_acks acks;
+    unsigned settles; /* frames that settle something, sent in one burst: see wr_source_conclude */
+    int64_t settled_us;     /* when the last of them was sent */
     _Atomic uint32_t epoch; /* of the channel, unlike any other: a job from another one is stale;
                                0: no channel */
     int failures;           /* tries in a row that did not get it to consume */
@@ -105,6 +107,18 @@ bool wr_source_has_tag(const struct wr_source *source, const char *tag);
 /** Its queue is gone. What it sent is never acknowledged, and runs on: by then there may be another queue
  * of that name, to whose messages such an acknowledgement would go. */
 void wr_source_abandon(struct wr_source *source, struct wr_broker *broker);
+
+/** A frame that settles something was sent on its channel. */
+void wr_source_note_settle(struct wr_source *source);
+
+/**
+ * Before its channel is closed and when nothing of it runs any more: has a quorum queue carry out all
+ * that was settled. Of more than 32 commands that a channel has not seen carried out, RabbitMQ (3.10 and
+ * 4.x) keeps the later ones back, and forgets them when the channel closes: what was acknowledged would
+ * run again. A consumer that comes and goes makes it wait for the queue. It may be sent one job, which
+ * goes back with the channel.
+ */
+void wr_source_conclude(struct wr_source *source, struct wr_broker *broker);
 
 /** Forgets its channel, which is gone: what it delivered is stale. */
 void wr_source_forget(struct wr_source *source);
