@@ -97,8 +97,11 @@ static const char *id_of(const warren_job *job)
 
 static void note_start(const warren_job *job)
 {
-    ledger_write(ledger, "S %s %s %lld %ld %d", id_of(job), warren_job_type(job),
-                 (long long)ledger_now_us(), (long)getpid(), warren_job_attempt(job));
+    int64_t returns = 0;
+    (void)warren_job_header_int(job, "x-delivery-count", &returns);
+    ledger_write(ledger, "S %s %s %lld %ld %d %lld", id_of(job), warren_job_type(job),
+                 (long long)ledger_now_us(), (long)getpid(), warren_job_attempt(job),
+                 (long long)returns);
 }
 
 static warren_verdict done(const warren_job *job, warren_verdict verdict)

@@ -89,6 +89,9 @@ struct field_worker {
 };
 struct field_process *field_worker(struct field *field, const struct field_worker *how);
 
+/** Starts a worker that has ended once more; its log and gauges go on. */
+void field_worker_again(struct field_process *worker);
+
 /** What a job's body may say (as JSON) to the handler of tests/faults/fault_worker.c; one or several
  * members:
  *     {"do":"done"}              the same without a word, and for what is no JSON

@@ -152,6 +152,18 @@ struct field_process *field_worker(struct field *field, const struct field_worke
     return &slot->process;
 }
 
+void field_worker_again(struct field_process *worker)
+{
+    struct field_slot *slot = slot_of(worker);
+    if (worker->pid) {
+        field_give_up("runs already", worker->name);
+    }
+    worker->restarts++;
+    worker->signalled_us = 0;
+    slot->start.restarts_most = worker->restarts; /* else it counts as to be started again */
+    launch(slot);
+}
+
 struct field_process *field_source(struct field *field, const struct field_source *how)
 {
     static const struct field_source usual;

@@ -16,7 +16,8 @@ enum row_flags {
     ROW_PLAIN = 0,
     ROW_SHORT = 1, /* in the short set */
     ROW_OWN = 2,   /* a broker of its own, which it may harm */
-    ROW_ONCE = 4   /* with quorum queues only */
+    ROW_ONCE = 4,  /* with quorum queues only */
+    ROW_DEPLOY = 8 /* of what takes Warren into production, too */
 };
 
 struct row {
@@ -55,6 +56,7 @@ extern const struct row rows_topology[];
 extern const struct row rows_login[];
 extern const struct row rows_refusal[];
 extern const struct row rows_policy[];
+extern const struct row rows_rollout[];
 
 #define ROWS_ALL       \
     rows_process,  \
@@ -72,7 +74,8 @@ extern const struct row rows_policy[];
     rows_topology, \
     rows_login,    \
     rows_refusal,  \
-    rows_policy,
+    rows_policy,  \
+    rows_rollout,
 /* clang-format on */
 
 #endif

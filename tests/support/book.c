@@ -214,6 +214,10 @@ static void note_started(struct book *book, struct entry *entry, char *words[])
     if (run->attempt > entry->job.attempt_most) {
         entry->job.attempt_most = run->attempt;
     }
+    int returns = (int)number(words[6]);
+    if (returns > entry->job.returns_most) {
+        entry->job.returns_most = returns;
+    }
     book->counts[BOOK_STARTED]++;
     book->types[run->type].count++;
 }

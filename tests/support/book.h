@@ -11,7 +11,8 @@
  *     U id t_us status         unknown: no answer by the deadline, or the connection broke
  *     R id t_us status         refused: returned, nacked, invalid
  *     P id parent type t_us    a handler published it: it must end, unless its parent ended dead
- *     S id type t_us pid n     attempt n of it starts in a handler
+ *     S id type t_us pid n r   attempt n of it starts in a handler; it was given back to the broker r
+ *                              times before (may be missing)
  *     D id type t_us pid       the handler is about to say that it is done (or discarded)
  *     F id type t_us pid n why failed: the handler is about to return another verdict
  *
@@ -76,6 +77,7 @@ struct book_job {
     int failed;
     int dead;
     int attempt_most;
+    int returns_most; /* times the broker had got it back, as it counts them (quorum queues) */
 };
 bool book_find(const struct book *book, const char *id, struct book_job *out);
 typedef void book_visitor(const struct book_job *job, void *user);
