@@ -439,6 +439,15 @@ static warren_status end(warren *w, bool drained, int64_t until_us, warren_error
                    "handlers still run after the drain's time: their jobs stay with the broker");
 }
 
+/* What is cut off from here on is no job's own fault, and no job starts any more. Whoever looks on is told
+ * at once. */
+static void begin_drain(warren *w)
+{
+    wr_charge_drain(w->charge);
+    wr_consumer_drain(w->consumer);
+    wr_front_control_poke(w->control);
+}
+
 warren_status warren_stop(warren *w, int64_t timeout_ms, warren_error *err)
 {
     if (w->state != WR_WORKER_RUNNING) {
@@ -448,8 +457,7 @@ warren_status warren_stop(warren *w, int64_t timeout_ms, warren_error *err)
     int64_t wait_ms = timeout_ms < 0 ? w->settings->drain_timeout_ms : timeout_ms;
     wait_ms = wait_ms < most_ms ? wait_ms : most_ms;
     int64_t until_us = wr_clock_mono_us(NULL) + wait_ms * WR_US_PER_MS;
-    wr_charge_drain(w->charge);
-    wr_consumer_drain(w->consumer);
+    begin_drain(w);
     bool drained = wr_consumer_wait_drained(w->consumer, wait_ms * WR_US_PER_MS);
     return end(w, drained, until_us, err);
 }
@@ -460,8 +468,7 @@ static warren_status drain(warren *w, const struct wr_signals *signals, warren_e
     enum { LOOK_EVERY_US = 20000 };
     int64_t until_us = wr_clock_mono_us(NULL) + w->settings->drain_timeout_ms * WR_US_PER_MS;
     bool drained = false;
-    wr_charge_drain(w->charge);
-    wr_consumer_drain(w->consumer);
+    begin_drain(w);
     while (!drained && wr_clock_mono_us(NULL) < until_us) {
         int number = wr_signals_wait(signals, 0);
         bool is_known = wr_signal_ends(number) && atomic_exchange(&w->was_told_to_drain, false);

@@ -165,7 +165,6 @@ static void adapt(struct wr_consumer *consumer, int64_t now_us)
 static void begin_drain(struct wr_consumer *consumer, int64_t now_us)
 {
     consumer->is_draining = true;
-    wr_pool_drain(consumer->pool);
     (void)wr_subscription_cancel(&consumer->sub, now_us);
     size_t given_back = wr_consumer_give_all_back(consumer);
     wr_log(WR_INFO, "drain.begin", "running=%d given_back=%zu",
@@ -352,8 +351,10 @@ void wr_consumer_repair(struct wr_consumer *consumer)
     }
 }
 
+/* Nothing starts from here on, also while the consumer's thread is in a call. */
 void wr_consumer_drain(struct wr_consumer *consumer)
 {
+    wr_pool_drain(consumer->pool);
     atomic_store(&consumer->wants_drain, true);
     wr_mailbox_poke(&consumer->settled);
 }

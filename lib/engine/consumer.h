@@ -79,7 +79,8 @@ void wr_consumer_hold(struct wr_consumer *consumer, struct wr_source *source, bo
 /** Tells the log what its connection and its sources are at. Any thread; soon. */
 void wr_consumer_tell(struct wr_consumer *consumer);
 
-/** Takes no more from the broker, and gives back what has not started. */
+/** Starts no job any more, at once; takes no more from the broker and gives back what has not started,
+ * soon. Any thread. */
 void wr_consumer_drain(struct wr_consumer *consumer);
 
 /** Waits until every job is settled and acknowledged; false when `timeout_us` passed first. After

@@ -78,10 +78,12 @@ static void list_lane(struct wr_pool *pool, struct wr_lane *lane)
     }
 }
 
+/* In a drain nothing starts any more: what waits is given back. */
 static bool has_runnable(const struct wr_pool *pool)
 {
-    return pool->isolated.first ||
-           (pool->shared.first && pool->shared_running < pool->options.shared_limit);
+    bool has_lane = pool->isolated.first ||
+                    (pool->shared.first && pool->shared_running < pool->options.shared_limit);
+    return has_lane && !atomic_load(&pool->drains);
 }
 
 /* --- hands --- */
@@ -121,7 +123,7 @@ static void note_slow(struct wr_pool *pool, struct worker *worker)
 static void end_hand(struct wr_pool *pool, struct worker *worker)
 {
     struct wr_lane *lane = worker->lane;
-    empty_hand(pool, worker); /* the pool stops */
+    empty_hand(pool, worker); /* the pool drains, or stops */
     note_slow(pool, worker);
     worker->lane = NULL;
     lane->running--;
@@ -196,13 +198,17 @@ static void run(struct wr_pool *pool, struct worker *worker, struct warren_job *
     }
 }
 
-/* Runs what is in its hand, until the pool stops. */
+static bool may_start(const struct wr_pool *pool)
+{
+    return !atomic_load(&pool->stops) && !atomic_load(&pool->drains);
+}
+
+/* Runs what is in its hand, until the pool drains or stops. */
 static void run_hand(struct wr_pool *pool, struct worker *worker)
 {
     int64_t from_us = wr_clock_mono_us(pool->options.clock);
     int64_t runs = 0;
-    for (struct warren_job *job;
-         !atomic_load(&pool->stops) && (job = wr_hand_play(&worker->hand));) {
+    for (struct warren_job *job; may_start(pool) && (job = wr_hand_play(&worker->hand));) {
         run(pool, worker, job);
         runs++;
     }

@@ -71,7 +71,8 @@ struct wr_list wr_pool_take_back(struct wr_pool *pool);
  * again: the jobs then run at the same time as its own, under the same limits. */
 bool wr_pool_step(struct wr_pool *pool);
 
-/** Says that a drain has begun: warren_job_cancelled turns true. */
+/** Says that a drain has begun: no job starts any more, and warren_job_cancelled turns true. Any
+ * thread. */
 void wr_pool_drain(struct wr_pool *pool);
 const atomic_bool *wr_pool_drains(const struct wr_pool *pool);
 

@@ -48,7 +48,7 @@ static void read_parts(const warren *w, warren_stats_data *out)
     out->lane_waits = pool.lane_waits;
     out->draining = atomic_load(wr_pool_drains(w->pool));
     out->quiet = wr_consumer_is_quiet(w->consumer);
-    out->ready = wr_consumer_is_ready(w->consumer) && !out->quiet;
+    out->ready = wr_consumer_is_ready(w->consumer) && !out->quiet && !out->draining;
     struct wr_publisher_state publisher = wr_publisher_state(w->publisher);
     out->forward_retries = publisher.repeats;
     out->publish_connections = publisher.connections;
