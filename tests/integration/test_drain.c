@@ -4,17 +4,22 @@
  * sends it signals. The child tells through a pipe when its handlers begin and end.
  */
 #include <CUnit/Basic.h>
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "crew.h"
 #include "live.h"
+#include "stranger.h"
+#include "warren/control.h"
 
 static const char queue_text[] =
     "queue: { name = \"drained\"; jobs: ( { type = \"nap\"; concurrency = 2; } ); };";
@@ -32,14 +37,38 @@ static void pass_ms(int64_t ms)
     }
 }
 
+/* A handler's way to the parent. */
+struct teller {
+    int fd;
+    const warren *w;
+};
+
+/* Says where the worker's pages are, and stays until that file is there. */
+static warren_verdict stay(const struct teller *teller, const char *file)
+{
+    char address[80];
+    int size = snprintf(address, sizeof address, "%s\n", warren_http_address(teller->w));
+    (void)!write(teller->fd, address, (size_t)size);
+    for (int i = 0; i < 6000 && access(file, F_OK); i++) {
+        pass_ms(10);
+    }
+    (void)!write(teller->fd, "e", 1);
+    return WARREN_DONE;
+}
+
 /* Sleeps for the member `ms`; with `polite` it asks now and then whether it should leave. */
 static warren_verdict nap(warren_job *job, void *user)
 {
-    int fd = *(int *)user;
+    const struct teller *teller = user;
+    int fd = teller->fd;
     int64_t ms = 0;
+    const char *until = warren_job_string(job, "until");
     (void)warren_job_int(job, "ms", &ms);
     bool is_polite = warren_job_bool(job, "polite", false);
     (void)!write(fd, "b", 1);
+    if (until) {
+        return stay(teller, until);
+    }
     for (int64_t past = 0; past < ms; past += 10) {
         pass_ms(10);
         if (is_polite && warren_job_cancelled(job)) {
@@ -56,7 +85,8 @@ static void run_child(const char *config, int fd)
     warren *w = NULL;
     warren_error err = { .status = WARREN_OK };
     warren_status rc = warren_open(&w, config, &err);
-    rc = rc ? rc : warren_handle(w, "nap", nap, &fd, &err);
+    struct teller teller = { fd, w };
+    rc = rc ? rc : warren_handle(w, "nap", nap, &teller, &err);
     rc = rc ? rc : warren_run(w, &err);
     if (rc) {
         (void)fprintf(stderr, "child: %s\n", err.text);
@@ -118,7 +148,6 @@ static void publish_naps(const char *config, int count, const char *body)
  * empties the queue. */
 static char *prepare(const char *main_text)
 {
-    static int unused = 0;
     char *config = crew_config(main_text, queue_text);
     warren_admin *admin = NULL;
     CU_ASSERT_FATAL(!warren_admin_open(&admin, config, NULL));
@@ -126,7 +155,7 @@ static char *prepare(const char *main_text)
                              NULL); /* what the test before left; none before the first */
     warren_admin_close(admin);
     warren *w = crew_open(config);
-    CU_ASSERT_FATAL(!warren_handle(w, "nap", nap, &unused, NULL));
+    CU_ASSERT_FATAL(!warren_handle(w, "nap", crew_accept, NULL, NULL));
     crew_start(w);
     crew_stop(w);
     return config;
@@ -231,6 +260,124 @@ static void a_signal_ends_the_wait_for_a_broker(void)
     free(config);
 }
 
+/* --- what a draining worker says of itself --- */
+
+/* The status of a page at "host:port". */
+static int status_of(const char *address, const char *page)
+{
+    char text[256];
+    struct sockaddr_in to = { .sin_family = AF_INET };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    to.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int size = snprintf(text, sizeof text, "GET %s HTTP/1.0\r\n\r\n", page);
+    bool is_sent = connect(fd, (struct sockaddr *)&to, sizeof to) == 0 &&
+                   send(fd, text, (size_t)size, MSG_NOSIGNAL) == size;
+    memset(text, 0, sizeof text);
+    bool is_answered = is_sent && recv(fd, text, sizeof text - 1, MSG_WAITALL) > 12;
+    (void)close(fd);
+    return is_answered ? atoi(text + strlen("HTTP/1.1 ")) : 0;
+}
+
+static bool is_ready(void *user)
+{
+    return status_of(user, "/readyz") == 200;
+}
+
+static bool is_unready(void *user)
+{
+    return status_of(user, "/readyz") == 503;
+}
+
+static bool count_drains(const char *json, void *user)
+{
+    *(int *)user += strstr(json, "\"state\":\"draining\",\"ready\":false") != NULL;
+    return true;
+}
+
+/* It answers who asks, and its heartbeats say it to who doesn't. */
+static void expect_draining(const char *config)
+{
+    int answers = 0;
+    int heartbeats = 0;
+    warren_admin *admin = NULL;
+    const warren_order describe = { .order = "describe", .who = "test@here" };
+    CU_ASSERT_FATAL(!warren_admin_open(&admin, config, NULL));
+    CU_ASSERT_EQUAL(warren_control_order(admin, &describe, 1500, count_drains, &answers, NULL),
+                    WARREN_OK);
+    CU_ASSERT_EQUAL(answers, 1);
+    CU_ASSERT_EQUAL(warren_control_news(admin, 2500, count_drains, &heartbeats, NULL), WARREN_OK);
+    CU_ASSERT(heartbeats >= 1);
+    warren_admin_close(admin);
+}
+
+static void while_it_drains_a_worker_is_alive_not_ready_and_answers(void)
+{
+    int64_t took_ms;
+    char address[80] = "";
+    char body[300];
+    char *config = prepare("drain_timeout = \"60s\"; http: { listen = \"0\"; };"
+                           "control: { enabled = true; heartbeat = \"1s\"; };");
+    char *file = malloc(strlen(config) + 8);
+    (void)sprintf(file, "%s.end", config);
+    (void)snprintf(body, sizeof body, "{\"until\":\"%s\"}", file);
+    publish_naps(config, 1, body);
+    struct child child = start_child(config);
+    CU_ASSERT_EQUAL(next_event(&child, 10000), 'b');
+    for (size_t i = 0; i < sizeof address - 1 && (!i || address[i - 1] != '\n'); i++) {
+        address[i] = next_event(&child, 10000);
+    }
+    CU_ASSERT(live_wait(is_ready, address, 10000)); /* a job may begin a moment before */
+    (void)kill(child.pid, SIGTERM);
+    CU_ASSERT(live_wait(is_unready, address, 10000));
+    CU_ASSERT_EQUAL(status_of(address, "/livez"), 200);
+    CU_ASSERT_EQUAL(status_of(address, "/startupz"), 200);
+    expect_draining(config);
+    CU_ASSERT_EQUAL(status_of(address, "/livez"), 200);
+    (void)close(creat(file, 0600));
+    CU_ASSERT_EQUAL(next_event(&child, 10000), 'e');
+    CU_ASSERT_EQUAL(end_child(&child, &took_ms), 0);
+    CU_ASSERT(crew_wait_depth(config, "drained", 0, 10000));
+    (void)unlink(file);
+    free(file);
+    free(config);
+}
+
+/* --- what was given back --- */
+
+enum { RETURNS = 30 }; /* more than RabbitMQ 4.0 allows a message unless its queue says otherwise */
+
+static void what_was_given_back_thirty_times_runs_for_the_first_time(void)
+{
+    char *config = prepare("");
+    publish_naps(config, 1, "{\"ms\":0}");
+    stranger_open();
+    CU_ASSERT_FATAL(!wr_broker_prefetch(stranger, STRANGER_CHANNEL, 1, NULL));
+    CU_ASSERT_FATAL(!wr_broker_consume(stranger, STRANGER_CHANNEL, "drained", "hands", NULL));
+    for (int i = 0; i < RETURNS; i++) {
+        struct wr_event event = talk_next(stranger, 10000);
+        CU_ASSERT_EQUAL_FATAL(event.kind, WR_EVENT_DELIVERY);
+        CU_ASSERT(!wr_broker_nack(stranger, STRANGER_CHANNEL, event.tag, false, true));
+        wr_delivery_free(event.delivery);
+    }
+    stranger_close();
+    crew_forget();
+    warren *w = crew_open(config);
+    CU_ASSERT_FATAL(!warren_handle(w, "nap", crew_accept, NULL, NULL));
+    crew_start(w);
+    CU_ASSERT(crew_wait_ended(w, 1, 10000));
+    CU_ASSERT_EQUAL(crew_runs(), 1);
+    CU_ASSERT_EQUAL(crew_run(0).attempt, 1);
+    warren_stats_data stats = { .size = sizeof stats };
+    warren_stats(w, &stats);
+    CU_ASSERT_EQUAL(stats.dead, 0);
+    CU_ASSERT_EQUAL(stats.redelivered, 1);
+    CU_ASSERT_EQUAL(stats.crashes, 0);
+    CU_ASSERT_EQUAL(stats.interrupts, 0);
+    crew_stop(w);
+    free(config);
+}
+
 int main(void)
 {
     (void)
@@ -243,6 +390,8 @@ int main(void)
     CU_ADD_TEST(suite, a_second_signal_leaves_at_once);
     CU_ADD_TEST(suite, a_killed_worker_loses_nothing);
     CU_ADD_TEST(suite, a_signal_ends_the_wait_for_a_broker);
+    CU_ADD_TEST(suite, while_it_drains_a_worker_is_alive_not_ready_and_answers);
+    CU_ADD_TEST(suite, what_was_given_back_thirty_times_runs_for_the_first_time);
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
