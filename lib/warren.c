@@ -288,11 +288,39 @@ static void open_charge(warren *w, const struct wr_signals *signals)
     w->charge = w->is_stepped ? NULL : wr_charge_open(&options);
 }
 
+static void look_at_load(void *user, struct wr_pod_load *out)
+{
+    const warren *w = user;
+    *out = (struct wr_pod_load){ .running = wr_pool_counts(w->pool).running,
+                                 .drains = atomic_load(wr_pool_drains(w->pool)) };
+}
+
+/* Without it jobs run all the same. */
+static void start_pod_cost(warren *w)
+{
+    char text[600];
+    warren_error err = { .status = WARREN_OK };
+    struct wr_pod_cost_options options = { .api = w->settings->kubernetes_api,
+                                           .account = w->settings->kubernetes_account,
+                                           .interval_ms = w->settings->kubernetes_interval_ms,
+                                           .look = look_at_load,
+                                           .user = w };
+    if (!w->settings->has_deletion_cost) {
+        return;
+    }
+    warren_status rc = wr_pod_cost_new(&w->pod_cost, &options, &err);
+    rc = rc ? rc : wr_pod_cost_start(w->pod_cost, &err);
+    if (rc) {
+        wr_log(WR_WARN, "pod.unusable", "error=%s", wr_log_quote(text, sizeof text, err.text));
+    }
+}
+
 static warren_status start_threads(warren *w, warren_error *err)
 {
     if (w->is_stepped) {
         return WARREN_OK;
     }
+    start_pod_cost(w);
     struct wr_watch *const watches[] = { &w->consumer_watch, &w->publisher_watch,
                                          &w->control_watch };
     warren_status rc = wr_watchdog_new(&w->dog, watches, 3, err);
@@ -343,6 +371,7 @@ static bool stop_parts(warren *w, bool drained, int64_t until_us)
         wr_charge_cut(w->charge);
     }
     bool all_free = wr_front_control_stop(TAKE(w->control));
+    all_free = wr_pod_cost_stop(w->pod_cost) && all_free; /* it looks at the pool */
     all_free = (!w->consumer || wr_consumer_stop(w->consumer, drained)) && all_free;
     abandon_waiting(w);
     if (w->publisher) {
@@ -446,6 +475,7 @@ static void begin_drain(warren *w)
     wr_charge_drain(w->charge);
     wr_consumer_drain(w->consumer);
     wr_front_control_poke(w->control);
+    wr_pod_cost_poke(w->pod_cost);
 }
 
 warren_status warren_stop(warren *w, int64_t timeout_ms, warren_error *err)
@@ -531,6 +561,7 @@ void warren_close(warren *w)
     wr_roster_done(&w->roster);
     wr_topology_free(w->topology);
     wr_tracer_free(w->tracer);
+    wr_pod_cost_free(w->pod_cost);
     wr_settings_free(w->settings);
     wr_worker_forget(w);
     wr_watch_done(&w->consumer_watch);

@@ -94,6 +94,14 @@ static const struct wr_log_event events[] = {
     { "log.left_out", WR_WARN, "lines of one event were left out, since there were too many",
       "Read the lines that are there (`of` is their event, whose level this line has); raise "
       "`log.rate` to see all." },
+    { "pod.cost", WR_DEBUG, "Kubernetes was told what it would cost to delete this pod",
+      "Nothing." },
+    { "pod.failed", WR_WARN, "Kubernetes could not be told what it would cost to delete this pod",
+      "Read `error`: 403 lacks the right to patch pods, 401 a token that is valid. Jobs are not "
+      "held "
+      "up by it." },
+    { "pod.unusable", WR_WARN, "this is no pod, or it can't be said which; no cost is told",
+      "Read `error`, or set kubernetes.deletion_cost = false. Jobs run all the same." },
     { "prefetch.changed", WR_INFO, "an automatic prefetch was changed", "Nothing." },
     { "run.crashed", WR_WARN, "a run of a job ended with its process",
       "Read `signal` and `trace`: the calls that led to it. After max_crashes the job is dead "

@@ -255,7 +255,9 @@ static warren_status prepare(struct wr_exporter *exporter, warren_error *err)
     AUTO_FREE char *url = full_url(options->endpoint);
     options->deliver = post;
     options->user = exporter;
-    warren_status rc = url ? wr_post_open(&exporter->post, url, err) : wr_no_memory(err);
+    warren_status rc =
+        url ? wr_post_open(&exporter->post, &(struct wr_post_options){ .url = url }, err)
+            : wr_no_memory(err);
     return rc ? wr_wrap(err, rc, "trace.endpoint") : WARREN_OK;
 }
 

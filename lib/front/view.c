@@ -203,6 +203,11 @@ void wr_view_look(void *user, struct wr_view *out)
                              .loops = { { "consumer", wr_watch_begun_us(&w->consumer_watch) },
                                         { "publisher", wr_watch_begun_us(&w->publisher_watch) } } };
     warren_stats(w, &out->stats);
+    if (out->has_started) { /* from then on it stays until the worker is closed */
+        struct wr_pod_cost_counts writes = wr_pod_cost_counts(w->pod_cost);
+        out->pod_cost_writes[0] = writes.done;
+        out->pod_cost_writes[1] = writes.failed;
+    }
     const struct wr_settings *settings = w->settings; /* all rows of one and the same */
     make_rows(settings, out);
     name_rows(settings, out);

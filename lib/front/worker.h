@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "engine/consumer.h"
+#include "engine/pod_cost.h"
 #include "engine/roster.h"
 #include "engine/watchdog.h"
 #include "front/publisher.h"
@@ -63,6 +64,7 @@ struct warren {
     struct wr_pool *pool;
     struct wr_runner runner;
     struct wr_front_control *control; /* NULL: none wanted */
+    struct wr_pod_cost *pod_cost;     /* NULL: none wanted, or none possible */
     struct wr_http *http;             /* NULL: none wanted, or not started */
     struct wr_pages pages;
     atomic_bool has_started;

@@ -6,7 +6,6 @@
 // what rabbitmq-c keeps in its own buffers is overwritten by the next frames.
 #include "io/broker_amqp_state.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "io/secret.h"
 
 /* Where a secret goes. */
 struct room {
@@ -22,50 +21,12 @@ struct room {
     size_t size;
 };
 
-static warren_status read_secret_file(const char *path, char *out, size_t size, warren_error *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return wr_fail(err, WARREN_CONFIG, "can't read the secret file %s: %m", path);
-    }
-    struct stat facts;
-    if (fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) && wr_file_is_writable_by_others(&facts)) {
-        (void)close(fd);
-        return wr_fail(
-            err, WARREN_CONFIG,
-            "others may change the secret file %s, so it can't be trusted; chmod go-w it", path);
-    }
-    size_t length = 0;
-    ssize_t got;
-    while ((got = read(fd, out + length, size - length)) > 0) {
-        length += (size_t)got;
-    }
-    int error = errno;
-    (void)close(fd);
-    if (got < 0) {
-        errno = error;
-        return wr_fail(err, WARREN_CONFIG, "can't read the secret file %s: %m", path);
-    }
-    if (length == size) {
-        return wr_fail(err, WARREN_CONFIG, "the secret file %s is longer than %zu bytes", path,
-                       size - 1);
-    }
-    while (length && (out[length - 1] == '\n' || out[length - 1] == '\r')) {
-        length--;
-    }
-    out[length] = '\0';
-    if (length == 0 || strlen(out) != length) {
-        return wr_fail(err, WARREN_CONFIG, "the secret file %s is empty, or no text", path);
-    }
-    return WARREN_OK;
-}
-
 /* The first that is there: the file, the setting, the URL, "guest". */
 static warren_status choose(const char *what, const char *file, const char *const candidates[2],
                             struct room out, warren_error *err)
 {
     if (file) {
-        return read_secret_file(file, out.data, out.size, err);
+        return wr_secret_read(file, out.data, out.size, err);
     }
     const char *value = candidates[0] ? candidates[0] : candidates[1] ? candidates[1] : "guest";
     if (strlen(value) >= out.size) {

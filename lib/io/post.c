@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: libcurl through dlopen: who traces nothing doesn't pay for its thirty libraries (2.4 MiB in a
 // worker, which has OpenSSL already, and 3.5 ms at its start, measured). A post is driven by hand (curl_multi) in short waits, so that a stop can cut it.
-// The connection is kept for the next one. What a server answers is counted and not kept.
+// The connection is kept for the next one. What a server answers is counted and not kept; redirections
+// aren't followed, so a token goes nowhere else.
 #include "io/post.h"
 
 #include "base/error.h"
@@ -61,19 +62,45 @@ static size_t drop_answer(char *data, size_t size, size_t count, void *user)
     return post->answered > ANSWER_MOST ? 0 : size * count;
 }
 
-static warren_status set_up(struct wr_post *post, const char *url, warren_error *err)
+static warren_status make_parts(struct wr_post *post, const struct wr_post_options *options,
+                                warren_error *err)
 {
+    char header[128];
     const struct library *curl = &post->curl;
+    (void)snprintf(header, sizeof header, "Content-Type: %s",
+                   options->content_type ? options->content_type : "application/json");
     post->multi = curl->multi_init();
     post->easy = curl->easy_init();
-    post->headers = curl->slist_append(NULL, "Content-Type: application/json");
+    post->headers = curl->slist_append(NULL, header);
     struct curl_slist *more = curl->slist_append(post->headers, "Expect:"); /* no 100-continue */
-    if (!post->multi || !post->easy || !more) {
-        return wr_no_memory(err);
+    return post->multi && post->easy && more ? WARREN_OK : wr_no_memory(err);
+}
+
+/* libcurl from 7.87 on would keep what a CA file said for a day; before, it doesn't know the option. */
+static CURLcode trust(struct wr_post *post, const char *ca_file)
+{
+    const struct library *curl = &post->curl;
+    CURLcode rc = curl->easy_setopt(post->easy, CURLOPT_CAINFO, ca_file);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    (void)curl->easy_setopt(post->easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+#endif
+    return rc;
+}
+
+static warren_status set_up(struct wr_post *post, const struct wr_post_options *options,
+                            warren_error *err)
+{
+    const struct library *curl = &post->curl;
+    warren_status status = make_parts(post, options, err);
+    if (status) {
+        return status;
     }
     CURL *easy = post->easy;
-    CURLcode rc = curl->easy_setopt(easy, CURLOPT_URL, url);
+    CURLcode rc = curl->easy_setopt(easy, CURLOPT_URL, options->url);
     rc = rc ? rc : curl->easy_setopt(easy, CURLOPT_POST, 1L);
+    rc = rc || !options->method ? rc
+                                : curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, options->method);
+    rc = rc || !options->ca_file ? rc : trust(post, options->ca_file);
     rc = rc ? rc : curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     rc = rc ? rc : curl->easy_setopt(easy, CURLOPT_HTTPHEADER, post->headers);
     rc = rc ? rc : curl->easy_setopt(easy, CURLOPT_USERAGENT, "warren/" WARREN_VERSION);
@@ -82,10 +109,12 @@ static warren_status set_up(struct wr_post *post, const char *url, warren_error 
     rc = rc ? rc : curl->easy_setopt(easy, CURLOPT_WRITEDATA, post);
     rc = rc ? rc : curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, post->why);
     rc = rc ? rc : curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    return rc ? wr_fail(err, WARREN_CONFIG, "%s: %s", url, curl->easy_strerror(rc)) : WARREN_OK;
+    return rc ? wr_fail(err, WARREN_CONFIG, "%s: %s", options->url, curl->easy_strerror(rc))
+              : WARREN_OK;
 }
 
-warren_status wr_post_open(struct wr_post **out, const char *url, warren_error *err)
+warren_status wr_post_open(struct wr_post **out, const struct wr_post_options *options,
+                           warren_error *err)
 {
     struct wr_post *post = calloc(1, sizeof *post);
     if (!post) {
@@ -100,13 +129,22 @@ warren_status wr_post_open(struct wr_post **out, const char *url, warren_error *
         free(post);
         return wr_fail(err, WARREN_CONFIG, "libcurl can't be initialised");
     }
-    warren_status rc = set_up(post, url, err);
+    warren_status rc = set_up(post, options, err);
     if (rc) {
         wr_post_close(post);
         return rc;
     }
     *out = post;
     return WARREN_OK;
+}
+
+warren_status wr_post_authorize(struct wr_post *post, const char *token, warren_error *err)
+{
+    const struct library *curl = &post->curl;
+    CURLcode rc = curl->easy_setopt(post->easy, CURLOPT_XOAUTH2_BEARER, token);
+    rc = rc ? rc : curl->easy_setopt(post->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+    return rc ? wr_fail(err, WARREN_FAILED, "a token can't be sent: %s", curl->easy_strerror(rc))
+              : WARREN_OK;
 }
 
 /* Moves the transfer on until it has ended. False: the time was up before. */
@@ -189,11 +227,19 @@ void wr_post_close(struct wr_post *post)
 
 #else
 
-warren_status wr_post_open(struct wr_post **out, const char *url, warren_error *err)
+warren_status wr_post_open(struct wr_post **out, const struct wr_post_options *options,
+                           warren_error *err)
 {
     (void)out;
-    (void)url;
-    return wr_fail(err, WARREN_CONFIG, "this library was built without traces (WARREN_TRACES)");
+    (void)options;
+    return wr_fail(err, WARREN_CONFIG, "this library was built without libcurl (WARREN_TRACES)");
+}
+
+warren_status wr_post_authorize(struct wr_post *post, const char *token, warren_error *err)
+{
+    (void)post;
+    (void)token;
+    return wr_fail(err, WARREN_STATE, "this library was built without libcurl (WARREN_TRACES)");
 }
 
 warren_status wr_post_send(struct wr_post *post, struct wr_slice body, int64_t timeout_ms,

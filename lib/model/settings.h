@@ -105,9 +105,13 @@ struct wr_settings {
     int64_t http_timeout_ms;
     bool has_control; /* takes orders and tells what it does through NS.control */
     int64_t control_heartbeat_ms;
-    char *log_level;  /* error, warn, info, debug */
-    char *log_format; /* auto, text, json */
-    int log_rate;     /* lines of one event a second; 0: all */
+    bool has_deletion_cost; /* tells Kubernetes what it would cost to delete its pod */
+    int64_t kubernetes_interval_ms;
+    char *kubernetes_api;     /* NULL or "": what the environment says */
+    char *kubernetes_account; /* a folder with `token` and `ca.crt` */
+    char *log_level;          /* error, warn, info, debug */
+    char *log_format;         /* auto, text, json */
+    int log_rate;             /* lines of one event a second; 0: all */
 
     char *trace_endpoint; /* NULL or "": nothing is traced */
     double trace_sample;  /* 0 to 1 */

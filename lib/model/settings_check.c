@@ -348,6 +348,16 @@ static void check_listen(struct wr_reader *reader, config_setting_t *root)
     }
 }
 
+/* A token goes there. */
+static void check_kubernetes(struct wr_reader *reader, config_setting_t *root)
+{
+    const char *url = reader->settings->kubernetes_api;
+    if (url && *url && (!begins(url, "https://") || !url[8] || strchr(url, '@'))) {
+        struct wr_place place = place_of(reader, root, "kubernetes.api");
+        wr_problem_error(reader->problems, &place, "got \"%.200s\", want https://host:port", url);
+    }
+}
+
 /* Whether a URL is one that spans can be sent to; a password in it would end in logs. */
 static void check_trace(struct wr_reader *reader, config_setting_t *root)
 {
@@ -378,6 +388,7 @@ void wr_settings_check_main(struct wr_reader *reader, config_setting_t *root)
         wr_problem_error(reader->problems, &place, "want whole seconds");
     }
     check_listen(reader, root);
+    check_kubernetes(reader, root);
     check_trace(reader, root);
     check_url(reader, root);
     check_twins(reader, root);

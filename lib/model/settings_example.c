@@ -23,6 +23,8 @@ static const struct example_row {
     { "broker.tls.server_name", "mq.example.org" },
     { "http.listen", "0.0.0.0:9400" },
     { "control.enabled", "true" },
+    { "kubernetes.deletion_cost", "true" },
+    { "kubernetes.api", "https://10.0.0.1:6443" },
     { "trace.endpoint", "http://localhost:4318" },
     { "trace.sample", "0.1" },
     { "queue.name", "reports" },

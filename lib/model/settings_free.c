@@ -56,6 +56,8 @@ void wr_settings_free(struct wr_settings *settings)
     free(settings->http_listen);
     free(settings->log_level);
     free(settings->log_format);
+    free(settings->kubernetes_api);
+    free(settings->kubernetes_account);
     free(settings->trace_endpoint);
     free(settings->trace_service);
     free(settings->queues_folder);

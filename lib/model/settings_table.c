@@ -168,6 +168,24 @@ static const struct wr_option options[] = {
     { "control.heartbeat", WR_OPTION_DURATION, "5s", "1s", "5m", NULL,
       "How often a worker tells it.", false, IN_SETTINGS(control_heartbeat_ms) },
 
+    { "kubernetes.deletion_cost", WR_OPTION_BOOL, "false", NULL, NULL, NULL,
+      "true: a worker in a pod says in the annotation controller.kubernetes.io/pod-deletion-cost "
+      "how many jobs it runs, so that a scale-down takes idle pods first. Needs POD_NAME and "
+      "POD_NAMESPACE in the environment, and a service account that may patch pods.",
+      false, IN_SETTINGS(has_deletion_cost) },
+    { "kubernetes.interval", WR_OPTION_DURATION, "10s", "1s", "1h", NULL,
+      "How often that is written at most: each time costs the API server something.", false,
+      IN_SETTINGS(kubernetes_interval_ms) },
+    { "kubernetes.api", WR_OPTION_STRING, "", NULL, NULL, NULL,
+      "The API server, https://host:port. Empty: what KUBERNETES_SERVICE_HOST and "
+      "KUBERNETES_SERVICE_PORT say.",
+      false, IN_SETTINGS(kubernetes_api) },
+    { "kubernetes.account", WR_OPTION_PATH, "/var/run/secrets/kubernetes.io/serviceaccount", NULL,
+      NULL, NULL,
+      "The folder with the files token and ca.crt of the service account, which are read again "
+      "when they are needed, since they rotate.",
+      false, IN_SETTINGS(kubernetes_account) },
+
     { "log.level", WR_OPTION_CHOICE, "info", NULL, NULL, "error|warn|info|debug",
       "The least important lines that are written.", false, LIVE_IN_SETTINGS(log_level) },
     { "log.format", WR_OPTION_CHOICE, "auto", NULL, NULL, "auto|text|json",
@@ -315,6 +333,7 @@ static const struct group_row {
     { "publish", "Publishing, of workers and of publishers." },
     { "http", "Probes and metrics of a worker." },
     { "control", "Workers that are seen and steered through the broker." },
+    { "kubernetes", "What a pod tells its cluster; nothing unless it is asked for." },
     { "log", "Lines of the log." },
     { "trace", "Spans for OpenTelemetry." },
     { "queue", "A queue and the job types that are taken from it. Stands in a queue file." },

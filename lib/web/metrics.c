@@ -10,6 +10,7 @@
 enum { MS_PER_S = 1000 };
 
 static const char *const redelivered_values[] = { "false", "true" };
+static const char *const pod_cost_results[] = { "done", "failed" };
 static const char *const consumer_role[] = { "consumer" };
 static const char *const publisher_role[] = { "publisher" };
 
@@ -120,6 +121,9 @@ static const struct wr_metric metrics[] = {
       WR_CELL_BOOL, STAT(config_reload_ok) },
     { "warren_config_last_reload_success_timestamp_seconds", WR_GAUGE, WR_OF_WORKER, ALONE,
       "When all that the files say was last in effect.", WR_CELL_MS, STAT(config_reloaded_ms) },
+    { "warren_pod_cost_writes", WR_COUNTER, WR_OF_WORKER, EACH("result", pod_cost_results, 2),
+      "Times the cost of deleting this pod was written to the Kubernetes API.", WR_CELL_U64,
+      WORKER(pod_cost_writes) },
     { "warren_spans_exported", WR_COUNTER, WR_OF_WORKER, ALONE,
       "Spans that the collector has taken.", WR_CELL_U64, STAT(spans_exported) },
     { "warren_spans_dropped", WR_COUNTER, WR_OF_WORKER, ALONE,

@@ -73,6 +73,7 @@ struct wr_view {
     uint64_t ladder_returns;
     uint64_t publishes[WR_PUBLISH_RESULTS];
     struct wr_histogram_sum confirm;
+    uint64_t pod_cost_writes[2];  /* done, failed */
     struct wr_view_queue *queues; /* owned */
     size_t queue_count;
     struct wr_view_type *types; /* owned */

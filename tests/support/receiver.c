@@ -23,9 +23,11 @@ __attribute__((noreturn, format(printf, 1, 2))) static void give_up(const char *
 
 enum { WORDS_MOST = 8 };
 
-static void become(const struct receiver *receiver, const char *mode, const int *in, const int *out)
+static void become(const struct receiver *receiver, const char *name, const char *mode,
+                   const int *in, const int *out)
 {
-    char script[] = WARREN_SOURCE_DIR "/tests/support/otlp_receiver.py";
+    char script[512];
+    (void)snprintf(script, sizeof script, WARREN_SOURCE_DIR "/tests/support/%s", name);
     char file[sizeof receiver->file];
     char *words[WORDS_MOST + 4] = { (char[]){ "python3" }, script, file };
     char *copy = strdup(mode);
@@ -41,7 +43,7 @@ static void become(const struct receiver *receiver, const char *mode, const int 
     _exit(127);
 }
 
-void receiver_start(struct receiver *receiver, const char *mode)
+void receiver_start_script(struct receiver *receiver, const char *script, const char *mode)
 {
     int in[2];
     int out[2];
@@ -54,17 +56,22 @@ void receiver_start(struct receiver *receiver, const char *mode)
     (void)close(fd);
     receiver->pid = fork();
     if (receiver->pid == 0) {
-        become(receiver, mode, in, out);
+        become(receiver, script, mode, in, out);
     }
     (void)close(in[0]);
     (void)close(out[1]);
     receiver->input = in[1];
     FILE *said = fdopen(out[0], "r");
     if (receiver->pid < 0 || !said || !fgets(line, sizeof line, said) || atoi(line) <= 0) {
-        give_up("receiver: python3 tests/support/otlp_receiver.py did not start");
+        give_up("receiver: python3 tests/support/%s did not start", script);
     }
     (void)fclose(said);
     (void)snprintf(receiver->url, sizeof receiver->url, "http://127.0.0.1:%d", atoi(line));
+}
+
+void receiver_start(struct receiver *receiver, const char *mode)
+{
+    receiver_start_script(receiver, "otlp_receiver.py", mode);
 }
 
 void receiver_read(const struct receiver *receiver, struct spans *out)

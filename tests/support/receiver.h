@@ -20,6 +20,9 @@ struct receiver {
 /** Starts it; `mode` is more of its words ("--hang"), separated by spaces, or "". */
 void receiver_start(struct receiver *receiver, const char *mode);
 
+/** The same of another script of this folder, which begins as that one does. */
+void receiver_start_script(struct receiver *receiver, const char *script, const char *mode);
+
 /** Reads all that it has got so far. */
 void receiver_read(const struct receiver *receiver, struct spans *out);
 
