@@ -348,12 +348,18 @@ static void check_listen(struct wr_reader *reader, config_setting_t *root)
     }
 }
 
-/* A token goes there. */
+/* A token goes there; a password in it would end in logs. */
 static void check_kubernetes(struct wr_reader *reader, config_setting_t *root)
 {
     const char *url = reader->settings->kubernetes_api;
-    if (url && *url && (!begins(url, "https://") || !url[8] || strchr(url, '@'))) {
-        struct wr_place place = place_of(reader, root, "kubernetes.api");
+    if (!url || !*url) {
+        return;
+    }
+    struct wr_place place = place_of(reader, root, "kubernetes.api");
+    const char *host = begins(url, "https://") ? url + 8 : "";
+    if (strchr(url, '@')) {
+        wr_problem_error(reader->problems, &place, "want a URL without user and password");
+    } else if (!*host || *host == '/' || *host == ':') {
         wr_problem_error(reader->problems, &place, "got \"%.200s\", want https://host:port", url);
     }
 }

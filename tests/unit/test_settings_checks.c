@@ -358,6 +358,25 @@ static void spans_go_to_a_url_without_a_password(void)
     CU_ASSERT_PTR_NULL(strstr(said, "S3cret"));
 }
 
+static void an_api_server_is_spoken_to_by_https(void)
+{
+    static const char *const bad[] = { "10.0.0.1:443", "http://10.0.0.1", "https://",
+                                       "https://:443" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[128];
+        char want[160];
+        (void)snprintf(text, sizeof text, "kubernetes: { api = \"%s\"; };", bad[i]);
+        (void)snprintf(want, sizeof want,
+                       "warren.cfg:1: kubernetes.api: got \"%s\", want https://host:port", bad[i]);
+        CU_ASSERT(has_line(folder_complaints(text, NULL), want));
+    }
+    const char *said = folder_complaints("kubernetes: { api = \"https://u:S3cret@k\"; };", NULL);
+    CU_ASSERT(has_line(said, "warren.cfg:1: kubernetes.api: want a URL without user and password"));
+    CU_ASSERT_PTR_NULL(strstr(said, "S3cret"));
+    said = folder_complaints("kubernetes: { api = \"https://[::1]:6443\"; };", NULL);
+    CU_ASSERT_PTR_NULL(strstr(said, "kubernetes"));
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -381,6 +400,7 @@ int main(void)
     CU_ADD_TEST(suite, a_password_file_is_for_its_reader_alone);
     CU_ADD_TEST(suite, a_private_key_that_others_may_read_is_refused);
     CU_ADD_TEST(suite, spans_go_to_a_url_without_a_password);
+    CU_ADD_TEST(suite, an_api_server_is_spoken_to_by_https);
     CU_ADD_TEST(suite, ten_thousand_types_are_read_and_one_more_is_refused);
     CU_basic_run_tests();
     wr_text_done(&folder_problems);
