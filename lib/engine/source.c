@@ -75,7 +75,8 @@ int wr_source_slots(const struct wr_source *source, int shared_limit, size_t *ou
 /* --- at the broker --- */
 
 enum { WR_TAG_SIZE = 256 }; /* AMQP: at most 255 bytes */
-enum { BURST_LEAST = 24, BURST_GAP_US = 100000, BURST_OLD_US = 5000000 };
+/* A broker that is short of breath takes seconds to carry out what it was told. */
+enum { BURST_LEAST = 24, BURST_GAP_US = 5000000, BURST_OLD_US = 10000000 };
 
 /* The queue's name, for whoever looks at the broker; with a number in front when it has replaced
  * another, whose jobs may be out still. */

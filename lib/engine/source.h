@@ -56,7 +56,7 @@ struct wr_source {
 
     _Atomic enum wr_source_state state;
     struct wr_acks acks;
-    unsigned settles; /* frames that settle something, sent in one burst: see wr_source_conclude */
+    unsigned settles; /* frames that settle something, none 5 s after another: wr_source_conclude */
     int64_t settled_us;     /* when the last of them was sent */
     _Atomic uint32_t epoch; /* of the channel, unlike any other: a job from another one is stale;
                                0: no channel */

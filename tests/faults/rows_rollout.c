@@ -19,6 +19,9 @@ static const char queue_text[] =
     "prefetch = 40; retry: { attempts = 3; backoff = \"fixed\"; first = \"250ms\"; jitter = 0.0; };"
     "jobs: ( { type = \"work\"; concurrency = 8; } );";
 
+/* A short ladder, since each worker declares it. */
+#define MAIN(drain) "drain_timeout = \"" drain "\"; delay: { max = \"1s\"; };"
+
 /* --- what is looked at ---------------------------------------------------------------------------- */
 
 struct charges {
@@ -107,10 +110,8 @@ static void rolling_restart(struct field *field)
 {
     struct field_process *workers[WORKERS];
     struct rollout rollout = { .given_back = 0 };
-    struct field_worker how = { .config = field_config(
-                                    field, &(struct field_config){ .queue = queue_text,
-                                                                   .main = "drain_timeout = "
-                                                                           "\"10s\";" }),
+    struct field_config config = { .queue = queue_text, .main = MAIN("10s") };
+    struct field_worker how = { .config = field_config(field, &config),
                                 .behave = "{\"do\":\"sleep\",\"ms\":10}" };
     struct field_source jobs = { .body = "as the worker does",
                                  .odd_body = "{\"do\":\"fail\",\"times\":1}",
@@ -181,10 +182,8 @@ static void scale_down(struct field *field)
     enum { GRACE_MS = 2000, FEW = 3 };
     char id[64];
     struct field_process *workers[WORKERS];
-    struct field_worker how = { .config = field_config(
-                                    field, &(struct field_config){ .queue = queue_text,
-                                                                   .main = "drain_timeout = "
-                                                                           "\"60s\";" }),
+    struct field_config config = { .queue = queue_text, .main = MAIN("60s") };
+    struct field_worker how = { .config = field_config(field, &config),
                                 .behave = "{\"do\":\"sleep\",\"ms\":10}" };
     start_workers(field, &how, workers);
     int victim = start_long_job(field, workers, id);
