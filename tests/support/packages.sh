@@ -17,4 +17,5 @@ DEPLOY_PACKAGES=(
     libsqlite3-dev sqlite3
     python3-aiosmtpd python3-celery python3-pika
     ruby ruby-bunny ruby-mdl ruby-sidekiq
+    debootstrap
 )
