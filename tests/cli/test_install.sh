@@ -52,6 +52,47 @@ cmake_consumer()
     assert_status 1 "c_static carries its own copy"
 }
 
+# asks_for WHAT [NAME=VALUE...]: a project whose find_package says WHAT and that shows what it has then.
+asks_for()
+{
+    mkdir -p "$work/asks"
+    cat >"$work/asks/CMakeLists.txt" <<PROJECT
+cmake_minimum_required(VERSION 3.25)
+project(Asks LANGUAGES C)
+find_package(Warren 0.1 $1)
+foreach(target warren warren_static)
+  if(TARGET warren::\${target})
+    message(STATUS "there is \${target}")
+  endif()
+endforeach()
+PROJECT
+    run env "${@:2}" cmake --fresh -S "$work/asks" -B "$work/asks/build" -G Ninja "-DCMAKE_PREFIX_PATH=$prefix"
+}
+
+# Components, and what is said where one can't be had.
+components()
+{
+    local nothing=PKG_CONFIG_LIBDIR=$work/empty
+    asks_for REQUIRED
+    assert_contains "$out" $'there is warren\n-- there is warren_static' "without components both are there"
+    asks_for 'REQUIRED COMPONENTS shared' "$nothing"
+    assert_status 0 "the shared library needs no other package"
+    assert_lacks "$out" "there is warren_static" "and the archive comes when it is asked for"
+    asks_for REQUIRED "$nothing"
+    assert_status 0 "without components the shared one is enough"
+    asks_for 'REQUIRED COMPONENTS static' "$nothing"
+    assert_status 1 "the archive needs the libraries in it"
+    assert_contains "$(tr -s ' \n' ' ' <<<"$err")" \
+        "component 'static' needs, and does not find: librabbitmq>=0.11 json-c>=0.15 libconfig>=1.5" "and says which"
+    asks_for 'REQUIRED COMPONENTS shared dynamic'
+    assert_status 1 "an unknown component is refused"
+    assert_contains "$(tr -s ' \n' ' ' <<<"$err")" \
+        "there is no component 'dynamic'. There are: shared (warren::warren), static (warren::warren_static)" \
+        "with those that there are"
+    asks_for 'REQUIRED COMPONENTS shared OPTIONAL_COMPONENTS dynamic'
+    assert_status 0 "unless it is optional"
+}
+
 # shellcheck disable=SC2046,SC2086
 pkg_config_consumer()
 {
@@ -79,6 +120,7 @@ only_public_symbols()
 
 install_a_copy
 cmake_consumer
+components
 pkg_config_consumer
 only_public_symbols
 finish
