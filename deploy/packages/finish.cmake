@@ -45,6 +45,10 @@ function(depend_on_libraries component program)
   set(${variable} "${depends}" PARENT_SCOPE)
 endfunction()
 
+# Where Debian's zsh looks.
+set(zsh ${CPACK_TEMPORARY_DIRECTORY}/command/usr/share/zsh)
+file(RENAME ${zsh}/site-functions ${zsh}/vendor-completions)
+
 file(GLOB_RECURSE pages ${CPACK_TEMPORARY_DIRECTORY}/*/usr/share/man/*.[1-8])
 file(GLOB_RECURSE changelogs ${CPACK_TEMPORARY_DIRECTORY}/*/usr/share/doc/changelog
      ${CPACK_TEMPORARY_DIRECTORY}/*/usr/share/doc/changelog.Debian)

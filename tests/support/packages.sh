@@ -18,4 +18,5 @@ DEPLOY_PACKAGES=(
     python3-aiosmtpd python3-celery python3-pika
     ruby ruby-bunny ruby-mdl ruby-sidekiq
     debootstrap
+    dpkg-dev lintian abigail-tools faketime
 )
