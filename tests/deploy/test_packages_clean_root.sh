@@ -138,13 +138,38 @@ pages_and_completion()
     assert_lacks "$out$err" 'not found' "the loader finds every library"
 }
 
+# --- the units' workers ---------------------------------------------------------------------------
+
+# No systemd runs in there. This one only notes what it is told, for as long as COMMAND runs.
+with_systemd()
+{
+    in_root sh -c 'mkdir -p /run/systemd/system && sed -i s/101/0/ /usr/sbin/policy-rc.d
+        printf "#!/bin/sh\necho \"\$*\" >>/tmp/systemctl\n" >/usr/bin/systemctl && chmod 755 /usr/bin/systemctl'
+    "$@"
+    run in_root sh -c 'cat /tmp/systemctl; rm -r /tmp/systemctl /run/systemd/system /usr/bin/systemctl
+        sed -i s/0$/101/ /usr/sbin/policy-rc.d'
+}
+
+workers_go_along()
+{
+    with_systemd apt install --reinstall "/tmp/packages/$(basename "$packages"/warren_*.deb)"
+    assert_contains "$out" "try-restart warren.service warren@*.service" "an upgrade restarts workers that run"
+    # What systemd would have made.
+    in_root sh -c 'mkdir /var/lib/private/warren && ln -s private/warren /var/lib/warren && cd /etc/systemd/system/multi-user.target.wants &&
+        ln -s /usr/lib/systemd/system/warren@.service warren@mail.service && ln -s /usr/lib/systemd/system/warren.service .'
+    assert_eq "$?" 0 "a worker was enabled, and ran"
+}
+
 # --- and nothing is left --------------------------------------------------------------------------
 
 everything_goes()
 {
     list_files "$work/with"
-    run as_ada "$(block remove)"
-    assert_status 0 "the page's commands take it away"
+    remove_all() { as_ada "$(block remove)" >"$work/remove.log" 2>&1; }
+    with_systemd remove_all
+    assert_contains "$out" "stop warren.service warren@*.service" "workers that run are stopped"
+    run in_root dpkg -l 'libwarren*' warren
+    assert_status 1 "the page's commands take it away"
     run in_root find / -xdev \( -path /home -o -path /tmp -o -name '.made-by-warren' \) -prune -o -iname '*warren*' -print
     assert_eq "$out" '' "no file has its name, also none of dpkg's"
     # What is left is the compiler, and what a package that is there anyway would suggest.
@@ -163,7 +188,8 @@ make_clean_root
 fresh_vhost
 { apt update && apt install sudo; } || bail_out "no sudo in the clean root: $(tail -n 3 "$work/apt.log")"
 in_root useradd --create-home --shell /bin/bash ada
-in_root sh -c 'echo "ada ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/ada'
+in_root sh -c 'echo "ada ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/ada
+    mkdir -p /run/systemd /var/lib/private /etc/systemd/system/multi-user.target.wants' # as systemd has them
 list_files "$work/before"
 beside_root sh -c "mkdir '$clean_root/tmp/packages' && cp '$packages'/*.deb '$clean_root/tmp/packages' &&
     cp -r '$root/tests/consumer' '$clean_root/tmp'"
@@ -172,6 +198,7 @@ first_job
 apt install "${ours[@]}" || bail_out "no compilers: $(tail -n 3 "$work/apt.log")"
 services
 pages_and_completion
+workers_go_along
 everything_goes
 keep_downloads
 finish
