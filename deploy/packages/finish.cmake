@@ -50,6 +50,9 @@ set(zsh ${CPACK_TEMPORARY_DIRECTORY}/command/usr/share/zsh)
 file(RENAME ${zsh}/site-functions ${zsh}/vendor-completions)
 
 file(GLOB_RECURSE pages ${CPACK_TEMPORARY_DIRECTORY}/*/usr/share/man/*.[1-8])
+if(NOT pages)
+  message(FATAL_ERROR "There are no manual pages to pack: install scdoc, remove build/package, build again")
+endif()
 file(GLOB_RECURSE changelogs ${CPACK_TEMPORARY_DIRECTORY}/*/usr/share/doc/changelog
      ${CPACK_TEMPORARY_DIRECTORY}/*/usr/share/doc/changelog.Debian)
 compress(${pages} ${changelogs})

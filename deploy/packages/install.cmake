@@ -47,7 +47,14 @@ endforeach()
 
 # --- pages to read --------------------------------------------------------------------------------
 
-install(DIRECTORY docs/ DESTINATION ${WARREN_DOC_FOLDER} COMPONENT documentation)
+install(DIRECTORY docs/ DESTINATION ${WARREN_DOC_FOLDER} COMPONENT documentation
+        PATTERN docs/reference EXCLUDE)
 install(FILES README.md DESTINATION ${WARREN_DOC_FOLDER} COMPONENT documentation)
-install(DIRECTORY ${PROJECT_BINARY_DIR}/html DESTINATION ${WARREN_DOC_FOLDER} OPTIONAL
-        COMPONENT documentation)
+
+# The reference of the C interface is there where somebody built it, and the packages have it.
+install(DIRECTORY ${PROJECT_BINARY_DIR}/reference/html/ DESTINATION ${WARREN_DOC_FOLDER}/reference
+        COMPONENT documentation OPTIONAL)
+if(WARREN_REFERENCE AND EXISTS ${PROJECT_SOURCE_DIR}/docs/reference/CMakeLists.txt)
+  add_custom_target(packaged_reference ALL)
+  add_dependencies(packaged_reference reference)
+endif()
