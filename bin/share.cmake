@@ -1,7 +1,7 @@
 # Writes what the built command knows about itself to FOLDER: completion/* for three shells, and
 # man/*.[1357] by scdoc. cmake -DWARREN=… -DSOURCE=… (this tree) -DSCDOC=… (or empty) -DFOLDER=…
 # -DEPOCH=… -P share.cmake
-# The pages are dated by EPOCH, in seconds since 1970, so that the next build makes the same bytes.
+# The pages are dated by EPOCH, in seconds since 1970, so that packages are the same bytes; empty: today.
 cmake_minimum_required(VERSION 3.25)
 
 function(write_completion shell name)
@@ -14,7 +14,7 @@ file(MAKE_DIRECTORY ${FOLDER}/man ${FOLDER}/completion)
 write_completion(bash warren)
 write_completion(zsh _warren)
 write_completion(fish warren.fish)
-if(NOT DEFINED ENV{SOURCE_DATE_EPOCH})
+if(EPOCH AND NOT DEFINED ENV{SOURCE_DATE_EPOCH})
   set(ENV{SOURCE_DATE_EPOCH} ${EPOCH})
 endif()
 if(SCDOC)

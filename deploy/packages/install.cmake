@@ -34,11 +34,18 @@ install(FILES ${PROJECT_BINARY_DIR}/warren.pc DESTINATION ${CMAKE_INSTALL_LIBDIR
 
 # --- what stands beside the command ---------------------------------------------------------------
 
-file(GLOB WARREN_UNITS CONFIGURE_DEPENDS deploy/systemd/*.service)
-install(FILES ${WARREN_UNITS} DESTINATION lib/systemd/system COMPONENT command)
+# A unit names the command by its path, which is /usr/bin/warren in the packages.
+file(GLOB units CONFIGURE_DEPENDS deploy/systemd/*.service)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${units})
+foreach(unit ${units})
+  get_filename_component(name ${unit} NAME)
+  file(READ ${unit} text)
+  string(REPLACE /usr/bin/warren ${CMAKE_INSTALL_FULL_BINDIR}/warren text "${text}")
+  file(WRITE ${PROJECT_BINARY_DIR}/units/${name} "${text}")
+  install(FILES ${PROJECT_BINARY_DIR}/units/${name} DESTINATION lib/systemd/system COMPONENT command)
+endforeach()
 
-install(FILES config/warren.cfg DESTINATION ${WARREN_EXAMPLES_FOLDER} COMPONENT command)
-install(DIRECTORY config/queues DESTINATION ${WARREN_EXAMPLES_FOLDER} COMPONENT command)
+install(DIRECTORY config/ DESTINATION ${WARREN_EXAMPLES_FOLDER} COMPONENT command)
 install(DIRECTORY bin/examples/ DESTINATION ${WARREN_EXAMPLES_FOLDER} COMPONENT command
         PATTERN CMakeLists.txt EXCLUDE)
 foreach(part container grafana kubernetes prometheus rabbitmq)
@@ -51,10 +58,10 @@ install(DIRECTORY docs/ DESTINATION ${WARREN_DOC_FOLDER} COMPONENT documentation
         PATTERN docs/reference EXCLUDE)
 install(FILES README.md DESTINATION ${WARREN_DOC_FOLDER} COMPONENT documentation)
 
-# The reference of the C interface is there where somebody built it, and the packages have it.
+# The reference of the C interface, where it was built; the packages have it.
 install(DIRECTORY ${PROJECT_BINARY_DIR}/reference/html/ DESTINATION ${WARREN_DOC_FOLDER}/reference
         COMPONENT documentation OPTIONAL)
-if(WARREN_REFERENCE AND EXISTS ${PROJECT_SOURCE_DIR}/docs/reference/CMakeLists.txt)
+if(WARREN_PACKAGES AND EXISTS ${PROJECT_SOURCE_DIR}/docs/reference/CMakeLists.txt)
   add_custom_target(packaged_reference ALL)
   add_dependencies(packaged_reference reference)
 endif()
