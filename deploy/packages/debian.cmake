@@ -5,8 +5,8 @@
 #     warren-dbgsym    what a debugger wants to know about both programs
 #
 # CPack makes them of the components of install.cmake; finish.cmake does between installing and
-# packing what Debian asks for besides. Everything in them is dated by the changelog's first entry, so that
-# the same source makes the same bytes wherever and whenever it is built.
+# packing what Debian asks for besides. Everything in them is dated by the changelog's first entry,
+# so that the same source makes the same bytes wherever and whenever it is built.
 
 file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/changelog changelog)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/changelog)
@@ -37,9 +37,6 @@ set(CPACK_COMPONENTS_GROUPING IGNORE)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_WARREN_EPOCH ${WARREN_EPOCH})
 set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_LIST_DIR}/finish.cmake)
-# For what install.cmake and CPack make themselves; whoever builds may have another umask.
-set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE
-    GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_PACKAGE_SOURCE warren)

@@ -28,12 +28,12 @@ function(put_symbols_aside program)
   command(strip --strip-unneeded --remove-section=.comment --remove-section=.note ${program})
 endfunction()
 
-# Adds to the component's Depends what its program is linked to. Its own library isn't installed
-# while this runs, so that it must be named by debian.cmake.
+# Adds to the component's Depends what its program is linked to. Warren's own library is named by
+# debian.cmake: it may be installed while this runs, or not.
 function(depend_on_libraries component program)
   set(folder ${CPACK_TEMPORARY_DIRECTORY}/shlibdeps)
   file(WRITE ${folder}/debian/control "Source: warren\n\nPackage: warren\nArchitecture: any\n")
-  execute_process(COMMAND dpkg-shlibdeps -O --ignore-missing-info -l${libraries} ${program}
+  execute_process(COMMAND dpkg-shlibdeps -O --ignore-missing-info -xlibwarren0 -l${libraries} ${program}
                   WORKING_DIRECTORY ${folder} OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE
                   ERROR_VARIABLE said COMMAND_ERROR_IS_FATAL ANY)
   file(REMOVE_RECURSE ${folder})
