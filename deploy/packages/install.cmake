@@ -48,7 +48,7 @@ endforeach()
 install(DIRECTORY config/ DESTINATION ${WARREN_EXAMPLES_FOLDER} COMPONENT command)
 install(DIRECTORY bin/examples/ DESTINATION ${WARREN_EXAMPLES_FOLDER} COMPONENT command
         PATTERN CMakeLists.txt EXCLUDE)
-foreach(part container grafana kubernetes prometheus rabbitmq)
+foreach(part grafana kubernetes prometheus rabbitmq)
   install(DIRECTORY deploy/${part} DESTINATION ${WARREN_EXAMPLES_FOLDER} COMPONENT command OPTIONAL)
 endforeach()
 
@@ -56,7 +56,7 @@ endforeach()
 
 install(DIRECTORY docs/ DESTINATION ${WARREN_DOC_FOLDER} COMPONENT documentation
         PATTERN docs/reference EXCLUDE)
-install(FILES README.md DESTINATION ${WARREN_DOC_FOLDER} COMPONENT documentation)
+install(FILES README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/warren COMPONENT command)
 
 # The reference of the C interface, where it was built; the packages have it.
 install(DIRECTORY ${PROJECT_BINARY_DIR}/reference/html/ DESTINATION ${WARREN_DOC_FOLDER}/reference
