@@ -64,6 +64,13 @@ get_filename_component(libraries ${library} DIRECTORY)
 put_symbols_aside(${library})
 put_symbols_aside(${program})
 command(strip --strip-debug --enable-deterministic-archives --remove-section=.comment ${archive})
+
+# The packages' folders are known, and pkg-config leaves out those that every compiler searches.
+file(GLOB_RECURSE pc ${CPACK_TEMPORARY_DIRECTORY}/development/usr/lib/warren.pc)
+file(READ ${pc} text)
+string(REGEX REPLACE "^prefix=[^\n]*" "prefix=/usr" text "${text}")
+file(WRITE ${pc} "${text}")
+
 depend_on_libraries(LIBRARY ${library})
 depend_on_libraries(COMMAND ${program})
 

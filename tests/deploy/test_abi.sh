@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The library's binary interface is the one that is written down, so that whatever was linked to
-# libwarren.so.0 goes on; and deploy/packages/abi would see it if it weren't. No broker.
+# libwarren.so.0, and each plugin, goes on; and deploy/packages/abi would see it if it weren't. No broker.
 . "$1/tests/support/lib.sh"
 . "$root/tests/support/built_packages.sh"
 
@@ -13,8 +13,8 @@ if [[ $(gcc -dumpversion) != 12 || $(uname -m) != x86_64 ]]; then
 fi
 
 build_packages
-library=$root/build/package/libwarren.so
-run "$root/deploy/packages/abi" check "$library"
+folder=$root/build/package
+run "$root/deploy/packages/abi" check "$folder"
 assert_status 0 "the interface is the one that is written down"
 ((status == 0)) || printf '%s\n' "$out"
 
@@ -24,14 +24,17 @@ written()
     rm -rf "$work/deploy"
     mkdir "$work/deploy"
     cp -r "$root/deploy/packages" "$work/deploy"
-    sed -i "$1" "$work/deploy/packages/library/libwarren0.abi"
+    sed -i "$1" "$work/deploy/packages/library"/*.abi
     [[ -z ${2:-} ]] || sed -i "/ $2@/d" "$work/deploy/packages/library/symbols"
-    run "$work/deploy/packages/abi" check "$library"
+    run "$work/deploy/packages/abi" check "$folder"
 }
 
 written "s/\(name='warren_error' size-in-bits='\)16416'/\18224'/"
 assert_status 2 "a struct of another size is seen"
 assert_contains "$out" "warren_error" "and named"
+written "/name='warren_plugin' /s/size-in-bits='448'/size-in-bits='384'/"
+assert_status 2 "and what a plugin shows"
+assert_contains "$out" "warren_plugin" "by name, too"
 written "s/\(name='WARREN_TIMEOUT' value='-\)5'/\16'/"
 assert_status 2 "a constant with another value is seen"
 written "s/warren_job_id/warren_job_identity/g"
@@ -39,9 +42,9 @@ assert_status 2 "a function that is gone is seen"
 written "/elf-symbol name='warren_job_id'/d; /<function-decl name='warren_job_id'/,/<\/function-decl>/d" warren_job_id
 assert_status 1 "a function that is new is to be written down"
 assert_contains "$out" "+ warren_job_id@Base" "and named"
-run "$work/deploy/packages/abi" renew "$library"
+run "$work/deploy/packages/abi" renew "$folder"
 assert_status 0 "which is one command"
-run "$work/deploy/packages/abi" check "$library"
+run "$work/deploy/packages/abi" check "$folder"
 assert_status 0 "and then it is as written down"
 run diff -r "$root/deploy/packages" "$work/deploy/packages"
 assert_status 0 "in the same words as ever"

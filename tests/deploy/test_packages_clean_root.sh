@@ -95,6 +95,8 @@ services()
     local program
     run as_ada "$(block pkg-config)"
     assert_status 0 "the page's service is built by pkg-config"
+    run in_root pkg-config --libs warren
+    assert_eq "$out" '-lwarren ' "with folders that need no mention"
     run as_ada 'cd hello; readelf -d hello'
     assert_contains "$out" '[libwarren.so.0]' "it asks for the shared library"
     run as_ada "cat >hello/CMakeLists.txt <<'PROJECT'
