@@ -506,6 +506,7 @@ static warren_status drain(warren *w, const struct wr_signals *signals, warren_e
             _exit(128 + number);
         }
         wr_worker_heed(w, number);
+        (void)wr_service_tick(&w->service);
         drained = wr_consumer_wait_drained(w->consumer, LOOK_EVERY_US);
     }
     warren_status rc = end(w, drained, until_us, err);
@@ -523,19 +524,23 @@ warren_status warren_run(warren *w, warren_error *err)
     warren_error failure = { .status = WARREN_OK };
     bool shows_stacks = wr_stacks_install(); /* before the threads, which let its signal in */
     w->is_run = true;
+    wr_worker_tell(w);
     rc = wr_worker_start(w, &signals, &failure);
     if (rc == WARREN_STATE && !failure.status) {
         rc = WARREN_OK; /* a signal came before there was a broker */
     } else if (rc) {
         (void)wr_fail(err, rc, "%s", failure.text);
     } else {
+        wr_service_ready(&w->service);
         for (int number = 0; !wr_signal_ends(number);) {
-            number = wr_signals_wait(&signals, -1);
+            number = wr_signals_wait(&signals, wr_service_tick(&w->service));
             wr_worker_heed(w, number);
         }
         signals.outlives_terminal = true; /* it ends already: that isn't a second order */
+        wr_service_stopping(&w->service, w->settings->drain_timeout_ms);
         rc = drain(w, &signals, err);
     }
+    wr_service_close(&w->service);
     if (shows_stacks) {
         wr_stacks_uninstall();
     }

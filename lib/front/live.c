@@ -118,7 +118,9 @@ void wr_worker_heed(warren *w, int signal)
 {
     switch (signal) {
     case SIGHUP:
+        wr_service_reloading(&w->service);
         (void)warren_reload(w, NULL); /* it has told the log */
+        wr_service_reloaded(&w->service);
         return;
     case SIGTSTP:
         (void)warren_pause(w, NULL);

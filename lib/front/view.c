@@ -4,6 +4,8 @@
 // that are beyond `http.types`, since a monitoring system has to keep each series that it was ever shown.
 #include "front/view.h"
 
+#include <unistd.h>
+
 #define OTHER "(other)"
 
 /* How many types have a row of their own. Lanes have the order of the settings. */
@@ -212,4 +214,21 @@ void wr_view_look(void *user, struct wr_view *out)
     make_rows(settings, out);
     name_rows(settings, out);
     wr_worker_with_parts(w, fill_parts, out);
+}
+
+/* --- for a service manager, which is told by the view --- */
+
+void wr_worker_tell(warren *w)
+{
+    const struct wr_broker_settings *broker = &w->settings->broker;
+    struct wr_service_options options = {
+        .address = getenv("NOTIFY_SOCKET"),
+        .watchdog_us =
+            wr_notify_watchdog_us(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), getpid()),
+        .start_most_ms = broker->connect_wait_ms + broker->connect_timeout_ms,
+        .clock = w->clock,
+        .look = wr_view_look,
+        .user = w,
+    };
+    wr_service_open(&w->service, &options);
 }

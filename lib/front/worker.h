@@ -13,6 +13,7 @@
 #include "engine/roster.h"
 #include "engine/watchdog.h"
 #include "front/publisher.h"
+#include "front/service.h"
 #include "io/plugin.h"
 #include "model/topology.h"
 #include "warren/worker.h"
@@ -67,6 +68,7 @@ struct warren {
     struct wr_pod_cost *pod_cost;     /* NULL: none wanted, or none possible */
     struct wr_http *http;             /* NULL: none wanted, or not started */
     struct wr_pages pages;
+    struct wr_service service; /* the main thread's, during warren_run */
     atomic_bool has_started;
     /* Changes while it runs: front/live.c, front/reload.c. */
     pthread_mutex_t live_lock;         /* one at a time; above the pool's lock */
@@ -96,6 +98,9 @@ void wr_worker_forget(warren *w);
 
 /** Does what a signal asks for: reload, quiet, resume, dump. Others are ignored. */
 void wr_worker_heed(warren *w, int signal);
+
+/** Opens `service` by what the environment says of a service manager. */
+void wr_worker_tell(warren *w);
 
 /** From here on warren_stats looks at the parts. */
 void wr_worker_show(warren *w);

@@ -98,6 +98,7 @@ WARREN_API warren_status warren_load(warren *w, const char *path, warren_error *
  * Runs until SIGTERM or SIGINT, then drains: takes no more, lets running jobs end within
  * `drain_timeout`, gives the rest back. A second signal ends the process at once with 128 + its
  * number. SIGHUP is warren_reload, SIGTSTP warren_pause, SIGCONT warren_resume, SIGUSR1 warren_dump.
+ * With NOTIFY_SOCKET in the environment a service manager is told of all this (sd_notify(3)).
  * OK: drained; jobs that were still running stay unacknowledged, and the broker gives them
  * to another worker. Signals are blocked in this thread only. Meanwhile faults (SIGSEGV, SIGBUS,
  * SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS) are noted for the next worker (`state_dir`) and then go to
