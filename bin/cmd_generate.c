@@ -8,7 +8,10 @@
 
 #include "args.h"
 #include "command.h"
+#include "findings.h"
 #include "generate.h"
+#include "kubernetes.h"
+#include "member.h"
 #include "output.h"
 #include "say.h"
 
@@ -72,6 +75,48 @@ static bool write_dashboard(FILE *out, const struct plan *plan, const struct arg
 {
     (void)args;
     return dashboard_write(out, plan);
+}
+
+/* The unit is read by another program, from another folder. */
+static char *whole_path(const char *path)
+{
+    return path && path[0] != '/' ? realpath(path, NULL) : path ? strdup(path) : NULL;
+}
+
+/* As the manifests have it; 0 without a configuration. */
+static bool find_memory(const struct plan *plan, const struct args *args, int64_t *out_mib)
+{
+    struct kube kube = { 0 };
+    struct findings findings = { 0 };
+    const char *job = args_value(args, "job-memory");
+    int64_t job_bytes = KUBE_JOB_BYTES;
+    bool is_known = !job || size_read(job, &job_bytes);
+    if (is_known && plan->root) {
+        is_known = kube_read(&kube, plan, args_config(args), &findings) == EXIT_DONE;
+        *out_mib = is_known ? kube_memory_mib(&kube, job_bytes) : 0;
+    }
+    kube_done(&kube);
+    findings_done(&findings); /* they are about pods */
+    return is_known;
+}
+
+static bool write_systemd(FILE *out, const struct plan *plan, const struct args *args)
+{
+    char *config = whole_path(args_config(args));
+    struct unit_wish wish = { .config = config, .is_template = args_has(args, "template") };
+    bool is_whole = find_memory(plan, args, &wish.memory_mib) && systemd_write(out, plan, &wish);
+    free(config);
+    return is_whole;
+}
+
+int cmd_generate_systemd(const struct args *args)
+{
+    const char *job = args_value(args, "job-memory");
+    int64_t bytes = 0;
+    if (job && (!size_read(job, &bytes) || bytes < 1)) {
+        return say_usage("--job-memory: got \"%s\", want a size such as 16MiB", job);
+    }
+    return generate(args, write_systemd);
 }
 
 int cmd_generate_alerts(const struct args *args)

@@ -60,7 +60,7 @@ static int read_numbers(const struct args *args, struct kube_wish *wish)
     const char *target = args_value(args, "target");
     const char *memory = args_value(args, "job-memory");
     wish->target_ms = 60 * 1000;
-    wish->job_bytes = 4 * MIB;
+    wish->job_bytes = KUBE_JOB_BYTES;
     if (!args_number(args, "replicas", 1, REPLICAS_MOST, &replicas) ||
         !args_number(args, "max-replicas", 1, REPLICAS_MOST, &most)) {
         return EXIT_USAGE;

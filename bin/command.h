@@ -106,6 +106,7 @@ int cmd_top(const struct args *args);
 int cmd_generate_alerts(const struct args *args);
 int cmd_generate_dashboard(const struct args *args);
 int cmd_generate_kubernetes(const struct args *args);
+int cmd_generate_systemd(const struct args *args);
 int cmd_doctor(const struct args *args);
 int cmd_bench(const struct args *args);
 int cmd_generate_man(const struct args *args);

@@ -169,6 +169,12 @@ static const struct option_row set_options[] = {
     END
 };
 
+static const struct option_row unit_options[] = {
+    { "template", 0, NULL, "for instances: warren@NAME runs /etc/warren/NAME/warren.cfg" },
+    { "job-memory", 0, "SIZE", "what a handler takes, beside its job's body; default: 4MiB" },
+    END
+};
+
 static const struct option_row alert_options[] = {
     { "rabbitmq", 0, NULL, "those on RabbitMQ's own metrics, which need its plugin" },
     { "runbooks", 0, "URL", "what stands before a page's name; default: docs/runbooks/" },
@@ -446,6 +452,15 @@ const struct command commands[] = {
       "warren generate kubernetes --config config/warren.cfg -o deploy\n"
       "warren generate kubernetes --image registry.example.org/mailer:1.4 --mean emails=250ms",
       cmd_generate_kubernetes },
+    { "generate", "systemd", "", 0, 0, "Write a unit for systemd.",
+      OPTIONS(unit_options, to_file, common),
+      "Its times follow from drain_timeout, connect_wait and the heartbeat, its memory from "
+      "prefetch,\n"
+      "limits.body and threads. Without a configuration it is deploy/systemd/warren.service.",
+      "warren generate systemd --config /etc/warren/warren.cfg -o "
+      "/etc/systemd/system/warren.service\n"
+      "warren generate systemd --template",
+      cmd_generate_systemd },
     { "generate", "man", "[FOLDER]", 0, 1, "Write the manual pages, as sources for scdoc.",
       OPTIONS(man_options, only_help),
       "FOLDER is man unless it is given; it is made if it isn't there. The build does this, and\n"
@@ -500,7 +515,8 @@ const struct noun_row nouns[] = {
     { "queue", "Look at queues, purge, pause and resume them." },
     { "worker", "Look at running workers, and tell them what to do." },
     { "dead", "Look at dead letters; replay, move, edit, keep or drop them." },
-    { "generate", "Write files for other programs: alerts, a dashboard, manifests, manual pages." },
+    { "generate",
+      "Write files for other programs: alerts, a dashboard, manifests, a unit, manual pages." },
     { "completion", "Complete Warren's words in a shell." },
     { NULL, NULL },
 };

@@ -71,4 +71,14 @@ bool alerts_write(FILE *out, const struct plan *plan, bool is_rabbitmq, const ch
 /** Writes the dashboard as Grafana imports it. False without memory. */
 bool dashboard_write(FILE *out, const struct plan *plan);
 
+/** How a unit of systemd is wanted. */
+struct unit_wish {
+    const char *config; /* NULL: /etc/warren/warren.cfg */
+    int64_t memory_mib; /* for MemoryMax=; 0: no such line */
+    bool is_template;   /* for instances, each with /etc/warren/INSTANCE/warren.cfg */
+};
+
+/** Writes a unit of systemd. False without memory. */
+bool systemd_write(FILE *out, const struct plan *plan, const struct unit_wish *wish);
+
 #endif

@@ -26,6 +26,7 @@ enum {
     KUBE_PROBE_S = 5,         /* between two startup probes */
     KUBE_START_S = 30,        /* for a start beside connect_wait */
     KUBE_NO_TIMEOUT_S = 1800, /* of a job without a timeout: the broker's patience by default */
+    KUBE_JOB_BYTES = 4 << 20, /* of a handler, beside its job's body, unless somebody says better */
     KUBE_COOLDOWN_LEAST_S = 300,
     KUBE_COOLDOWN_S = 60, /* above the longest job */
     KUBE_FILES = 5,

@@ -19,4 +19,5 @@ DEPLOY_PACKAGES=(
     ruby ruby-bunny ruby-mdl ruby-sidekiq
     debootstrap
     dpkg-dev lintian abigail-tools faketime
+    systemd procps
 )
