@@ -152,8 +152,10 @@ static void a_worker_tells_its_states_in_order(void)
     CU_ASSERT(notify_socket_has(&manager, "STOPPING=1"));
     CU_ASSERT(notify_socket_has(&manager, "EXTEND_TIMEOUT_USEC=40000000"));
     CU_ASSERT_PTR_NOT_NULL(strstr(manager.word, "STATUS=draining; 2 running, "));
-    expect_silence(&manager);
+    wr_service_reloading(&service); /* it would be taken for ready again */
+    wr_service_reloaded(&service);
     wr_service_close(&service);
+    expect_silence(&manager);
     notify_socket_close(&manager);
 }
 
@@ -240,6 +242,20 @@ static void a_manager_that_was_away_hears_again_that_it_is_ready(void)
     notify_socket_close(&manager);
 }
 
+static void a_start_that_comes_to_nothing_says_that_it_ends(void)
+{
+    char path[64];
+    begin();
+    struct notify_socket manager = notify_socket_open(path_of(path, "nothing"));
+    struct wr_service service = serve(&manager, 0);
+    CU_ASSERT(notify_socket_take(&manager, WORD_MS));
+    wr_service_close(&service);
+    CU_ASSERT(notify_socket_take(&manager, WORD_MS));
+    CU_ASSERT(notify_socket_has(&manager, "STOPPING=1"));
+    expect_silence(&manager);
+    notify_socket_close(&manager);
+}
+
 static void without_a_manager_nothing_happens(void)
 {
     struct wr_service service;
@@ -312,6 +328,7 @@ int main(void)
     CU_ADD_TEST(suite, a_status_comes_when_it_has_changed_and_each_5_s_at_most);
     CU_ADD_TEST(suite, the_watchdog_hears_of_it_only_while_it_is_alive);
     CU_ADD_TEST(suite, a_manager_that_was_away_hears_again_that_it_is_ready);
+    CU_ADD_TEST(suite, a_start_that_comes_to_nothing_says_that_it_ends);
     CU_ADD_TEST(suite, without_a_manager_nothing_happens);
     CU_ADD_TEST(suite, a_status_says_what_the_worker_is_at);
     CU_basic_set_mode(CU_BRM_NORMAL);
