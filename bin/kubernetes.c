@@ -235,6 +235,19 @@ static int read_files(struct kube *kube, const char *folder, struct findings *fi
     return EXIT_DONE;
 }
 
+/* An emptyDir belongs to root, and a worker keeps notes only in a folder that is its own: so the volume
+ * lies above it, and the worker makes the folder. */
+static char *state_volume_of(const char *state_dir, struct findings *findings)
+{
+    const char *slash = strrchr(state_dir, '/');
+    if (slash && slash != state_dir) {
+        return strndup(state_dir, (size_t)(slash - state_dir));
+    }
+    findings_add(findings, "state_dir", state_dir, "a path such as " KUBE_STATE,
+                 "the folder above it becomes a volume");
+    return NULL;
+}
+
 static void read_paths(struct kube *kube, const char *folder, struct findings *findings)
 {
     json_object *root = kube->plan->root;
@@ -248,8 +261,9 @@ static void read_paths(struct kube *kube, const char *folder, struct findings *f
     kube->state_dir = kube->names_state_dir            ? KUBE_STATE
                       : strcmp(state_dir, "none") == 0 ? NULL
                                                        : state_dir;
-    if (kube->state_dir) {
-        (void)check_path("state_dir", state_dir, folder, "a path such as " KUBE_STATE, findings);
+    if (kube->state_dir &&
+        check_path("state_dir", state_dir, folder, "a path such as " KUBE_STATE, findings)) {
+        kube->state_volume = state_volume_of(kube->state_dir, findings);
     }
 }
 
@@ -308,6 +322,7 @@ void kube_done(struct kube *kube)
     for (size_t i = 0; i < kube->variable_count; i++) {
         free(kube->variables[i]);
     }
+    free(kube->state_volume);
     free(kube->sources);
     free(kube->scalers);
     *kube = (struct kube){ 0 };

@@ -18,7 +18,7 @@ struct args;
 
 /* Where things are in a container. */
 #define KUBE_CONFIG "/etc/warren"
-#define KUBE_STATE "/var/lib/warren"
+#define KUBE_STATE "/var/lib/warren/state"
 
 enum {
     KUBE_GRACE_LEAST_S = 5,   /* above drain_timeout: connections are closed, the process ends */
@@ -82,6 +82,7 @@ struct kube {
     size_t variable_count;
     char vhost[256];
     const char *state_dir; /* NULL: none */
+    char *state_volume;    /* the folder above it, owned: see state_volume_of */
     bool names_state_dir;  /* state_dir = "auto": the environment says where */
     bool only_checks;      /* topology = "check": another user declares it */
     bool is_tls;

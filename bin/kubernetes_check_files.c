@@ -244,10 +244,16 @@ static void check_state(const struct check *check, const struct check_pod *pod)
     json_object *security = member_of(pod->container, "securityContext");
     bool is_sealed = json_object_get_boolean(member_of(security, "readOnlyRootFilesystem"));
     bool is_worker = strcmp(pod->kind, "Job") != 0;
+    if (volume && is_worker && strcmp(member_text(mount, "mountPath"), folder) == 0) {
+        check_note(check, pod, "volumeMounts, for state_dir", "a volume right there",
+                   check->kube->state_volume,
+                   "the folder itself must be the worker's own, and a volume belongs to root");
+    }
     if (folder && is_worker && is_sealed && (!volume || is_fixed)) {
         check_note(check, pod, "volumeMounts, for state_dir",
                    volume ? finding_text(got, "a volume that can't be written") : "nothing there",
-                   folder, "mount an emptyDir there: the root filesystem is read-only");
+                   check->kube->state_volume,
+                   "mount an emptyDir there: the root filesystem is read-only");
     }
 }
 

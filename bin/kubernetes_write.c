@@ -51,6 +51,7 @@ static void name_tokens(struct tokens *tokens, const struct kube *kube,
     token_set(tokens, "config_folder", KUBE_CONFIG);
     token_set(tokens, "config_path", KUBE_CONFIG "/%s", kube->sources[0].path);
     token_set(tokens, "state_dir", "%s", kube->state_dir ? kube->state_dir : "");
+    token_set(tokens, "state_volume", "%s", kube->state_volume ? kube->state_volume : "");
     token_set(tokens, "state_auto", "%s", kube->names_state_dir ? "yes" : "");
     token_set(tokens, "deletion_cost", "%s", wish->has_deletion_cost ? "yes" : "");
     token_set(tokens, "token", "%s", wish->has_deletion_cost ? "true" : "false");

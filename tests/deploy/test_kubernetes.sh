@@ -237,6 +237,7 @@ mountPath: \/run\/secrets\/warren | mountPath: \/run\/secrets\/other | broker.pa
 path: password | path: passwort | no item with the path password
   password: change-me |   passwort: change-me | no key password
 mountPath: \/var\/lib\/warren | mountPath: \/var\/lib\/worker | state_dir: got nothing there
+mountPath: \/var\/lib\/warren | mountPath: \/var\/lib\/warren\/state | state_dir: got a volume right there
 protocol: http | protocol: amqp | protocol: got amqp, want http
 mode: QueueLength | mode: MessageRate | mode: got MessageRate
 value: "50" | value: "60" | got 60, want 50 (10 threads * target 60s / mean 12s)
@@ -276,6 +277,7 @@ http: { listen = "127.0.0.1:9400"; }; | http.listen: got "127.0.0.1:9400"
 broker: { password_file = "password"; }; | broker.password_file: got
 plugins = ["handlers.so"]; | plugins: got
 state_dir = "state"; | state_dir: got
+state_dir = "/state"; | state_dir: got /state
 queues = "nothing"; | nothing
 broker: { url = "memory:"; }; | broker.url: got memory:
 CONFIGURATIONS
