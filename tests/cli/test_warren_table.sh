@@ -9,7 +9,7 @@
 
 # Those that have no rows: they do something, show one text, or write one file.
 NO_ROWS=("run" "config init" "config schema" "queue pause" "queue resume" "dead edit" "dead export"
-    "dead import" "generate alerts" "generate dashboard" "generate kubernetes" "generate man" "completion bash"
+    "dead import" "generate alerts" "generate dashboard" "generate kubernetes" "generate systemd" "generate man" "completion bash"
     "completion zsh" "completion fish" "completion words" "help")
 
 # commands: all of them, a line each.
