@@ -60,72 +60,6 @@ warren_status warren_open(warren **out, const char *config, warren_error *err)
     return WARREN_OK;
 }
 
-static warren_status refuse_started(const warren *w, warren_error *err)
-{
-    return w->state == WR_WORKER_NEW
-               ? WARREN_OK
-               : wr_fail(err, WARREN_STATE,
-                         "the worker was started already: register handlers before");
-}
-
-warren_status warren_handle_in(warren *w, const char *queue, const char *type,
-                               warren_handler *handler, void *user, warren_error *err)
-{
-    warren_status rc = refuse_started(w, err);
-    rc = rc ? rc : wr_roster_add(&w->roster, queue, type, handler, user, err);
-    bool is_listed = !queue || wr_settings_queue(w->settings, queue);
-    if (!rc && w->settings->takes_all && is_listed) {
-        rc = wr_settings_add_type(w->settings, type, err);
-        if (rc) {
-            wr_roster_drop_last(&w->roster); /* what failed has left nothing behind */
-        }
-    }
-    return rc;
-}
-
-warren_status warren_handle(warren *w, const char *type, warren_handler *handler, void *user,
-                            warren_error *err)
-{
-    return warren_handle_in(w, NULL, type, handler, user, err);
-}
-
-static warren_status add_plugin(warren *w, struct wr_plugin plugin, warren_error *err)
-{
-    struct wr_plugin *grown = realloc(w->plugins, (w->plugin_count + 1) * sizeof *grown);
-    if (!grown) {
-        return wr_no_memory(err);
-    }
-    w->plugins = grown;
-    w->plugins[w->plugin_count++] = plugin;
-    for (uint32_t i = 0; i < plugin.info->handler_count; i++) {
-        const warren_plugin_handler *entry = &plugin.info->handlers[i];
-        warren_status rc = warren_handle(w, entry->type, entry->handler, plugin.user, err);
-        if (rc) {
-            return wr_wrap(err, rc, "plugin %s", plugin.info->name);
-        }
-    }
-    return WARREN_OK;
-}
-
-warren_status warren_load(warren *w, const char *path, warren_error *err)
-{
-    struct wr_plugin plugin;
-    warren_status rc = refuse_started(w, err);
-    rc = rc ? rc : wr_plugin_load(&plugin, path, err);
-    return rc ? rc : add_plugin(w, plugin, err);
-}
-
-static warren_status load_listed_plugins(warren *w, warren_error *err)
-{
-    for (size_t i = 0; i < w->settings->plugin_count; i++) {
-        warren_status rc = warren_load(w, w->settings->plugins[i], err);
-        if (rc) {
-            return rc;
-        }
-    }
-    return WARREN_OK;
-}
-
 /* --- the start --- */
 
 /* Declares or checks what the settings ask for, and learns which left-over queues are there. */
@@ -331,7 +265,7 @@ static warren_status start_threads(warren *w, warren_error *err)
 
 static warren_status start_parts(warren *w, const struct wr_signals *signals, warren_error *err)
 {
-    warren_status rc = load_listed_plugins(w, err);
+    warren_status rc = wr_worker_load_plugins(w, err);
     rc = rc ? rc : wr_tracer_new(&w->tracer, w->settings, w->clock, w->name, err);
     rc = rc ? rc : build_topology(w, err);
     rc = rc ? rc : wr_roster_build(&w->roster, w->settings, w->topology, err);
@@ -499,6 +433,7 @@ static warren_status drain(warren *w, const struct wr_signals *signals, warren_e
     int64_t until_us = wr_clock_mono_us(NULL) + w->settings->drain_timeout_ms * WR_US_PER_MS;
     bool drained = false;
     begin_drain(w);
+    wr_service_stopping(&w->service, w->settings->drain_timeout_ms);
     while (!drained && wr_clock_mono_us(NULL) < until_us) {
         int number = wr_signals_wait(signals, 0);
         bool is_known = wr_signal_ends(number) && atomic_exchange(&w->was_told_to_drain, false);
@@ -517,6 +452,9 @@ static warren_status drain(warren *w, const struct wr_signals *signals, warren_e
 warren_status warren_run(warren *w, warren_error *err)
 {
     struct wr_signals signals;
+    if (w->state != WR_WORKER_NEW) { /* before a service manager hears of it */
+        return wr_fail(err, WARREN_STATE, "the worker was started before");
+    }
     warren_status rc = wr_signals_open(&signals, err);
     if (rc) {
         return rc;
@@ -537,7 +475,6 @@ warren_status warren_run(warren *w, warren_error *err)
             wr_worker_heed(w, number);
         }
         signals.outlives_terminal = true; /* it ends already: that isn't a second order */
-        wr_service_stopping(&w->service, w->settings->drain_timeout_ms);
         rc = drain(w, &signals, err);
     }
     wr_service_close(&w->service);

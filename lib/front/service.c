@@ -97,7 +97,7 @@ static void add_status(struct wr_service *service, struct wr_text *lines, const 
     }
 }
 
-/* The consumer notes a drain a moment after it was told to. */
+/* A start that came to nothing ends without a drain. */
 static void look_at(const struct wr_service *service, struct wr_view *out)
 {
     service->options.look(service->options.user, out);

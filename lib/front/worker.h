@@ -85,6 +85,9 @@ struct warren {
 struct wr_signals;
 warren_status wr_worker_start(warren *w, const struct wr_signals *signals, warren_error *err);
 
+/** Loads the plugins that the settings list. Before the start. */
+warren_status wr_worker_load_plugins(warren *w, warren_error *err);
+
 /**
  * Puts newer settings into effect: a wr_settings_copy of the present ones, with other values of what
  * is LIVE in the table, and with new queues behind the old ones that the roster accepts. Takes them,

@@ -13,6 +13,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 
@@ -76,11 +77,21 @@ static warren_status make_parts(struct wr_post *post, const struct wr_post_optio
     return post->multi && post->easy && more ? WARREN_OK : wr_no_memory(err);
 }
 
-/* libcurl from 7.87 on would keep what a CA file said for a day; before, it doesn't know the option. */
+/* A child that a handler starts doesn't get the connection. */
+static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)user;
+    (void)purpose;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* That CA and no other: without the second line those of the system would do, too. libcurl from 7.87 on
+ * would keep what a CA file said for a day; before, it doesn't know the option. */
 static CURLcode trust(struct wr_post *post, const char *ca_file)
 {
     const struct library *curl = &post->curl;
     CURLcode rc = curl->easy_setopt(post->easy, CURLOPT_CAINFO, ca_file);
+    rc = rc ? rc : curl->easy_setopt(post->easy, CURLOPT_CAPATH, NULL);
 #if LIBCURL_VERSION_NUM >= 0x075700
     (void)curl->easy_setopt(post->easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
 #endif
@@ -105,6 +116,7 @@ static warren_status set_up(struct wr_post *post, const struct wr_post_options *
     rc = rc ? rc : curl->easy_setopt(easy, CURLOPT_HTTPHEADER, post->headers);
     rc = rc ? rc : curl->easy_setopt(easy, CURLOPT_USERAGENT, "warren/" WARREN_VERSION);
     rc = rc ? rc : curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    rc = rc ? rc : curl->easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     rc = rc ? rc : curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_answer);
     rc = rc ? rc : curl->easy_setopt(easy, CURLOPT_WRITEDATA, post);
     rc = rc ? rc : curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, post->why);

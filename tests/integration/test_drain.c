@@ -289,25 +289,27 @@ static bool is_unready(void *user)
     return status_of(user, "/readyz") == 503;
 }
 
-static bool count_drains(const char *json, void *user)
+/* Until it has heard of one. */
+static bool hear_drain(const char *json, void *user)
 {
-    *(int *)user += strstr(json, "\"state\":\"draining\",\"ready\":false") != NULL;
-    return true;
+    bool *has_heard = user;
+    *has_heard = strstr(json, "\"state\":\"draining\",\"ready\":false") != NULL;
+    return !*has_heard;
 }
 
 /* It answers who asks, and its heartbeats say it to who doesn't. */
 static void expect_draining(const char *config)
 {
-    int answers = 0;
-    int heartbeats = 0;
+    bool answers = false;
+    bool says_so = false;
     warren_admin *admin = NULL;
     const warren_order describe = { .order = "describe", .who = "test@here" };
     CU_ASSERT_FATAL(!warren_admin_open(&admin, config, NULL));
-    CU_ASSERT_EQUAL(warren_control_order(admin, &describe, 1500, count_drains, &answers, NULL),
+    CU_ASSERT_EQUAL(warren_control_order(admin, &describe, 30000, hear_drain, &answers, NULL),
                     WARREN_OK);
-    CU_ASSERT_EQUAL(answers, 1);
-    CU_ASSERT_EQUAL(warren_control_news(admin, 2500, count_drains, &heartbeats, NULL), WARREN_OK);
-    CU_ASSERT(heartbeats >= 1);
+    CU_ASSERT(answers);
+    CU_ASSERT_EQUAL(warren_control_news(admin, 30000, hear_drain, &says_so, NULL), WARREN_OK);
+    CU_ASSERT(says_so);
     warren_admin_close(admin);
 }
 
