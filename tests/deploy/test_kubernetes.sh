@@ -198,7 +198,7 @@ run "$WARREN" generate kubernetes -c "$config" -o cost --deletion-cost
 "$kubectl" kustomize cost/overlays/dev >cost.yml
 judge cost.yml
 assert_status 0 "manifests with the deletion cost are valid"
-assert_eq "$(pick cost.yml Role - rules)" '[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "patch"]}]' "its role can get and patch pods"
+assert_eq "$(pick cost.yml Role - rules)" '[{"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}]' "its role can patch pods and do nothing else"
 assert_eq "$(pick cost.yml RoleBinding - subjects.0.namespace)" warren-dev "for the account of the overlay's namespace"
 assert_eq "$(pick cost.yml Deployment - spec.template.spec.automountServiceAccountToken)" true "which has a token"
 assert_eq "$(pick dev.yml Deployment - spec.template.spec.automountServiceAccountToken)" false "as it has not without"

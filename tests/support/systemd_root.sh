@@ -62,8 +62,11 @@ boot_systemd()
 {
     local folder unit
     folder=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+    if [[ -z $folder ]] || ! mkdir "$folder/warren-test-$$"; then
+        printf 'ok - # SKIP no cgroup v2 to run systemd in (%s)\n' "${folder:-none is mounted}"
+        exit 77
+    fi
     systemd_cgroup=$folder/warren-test-$$
-    mkdir "$systemd_cgroup" || bail_out "no cgroup v2 to run systemd in (${folder:-none is mounted})"
     trap 'shut_systemd' EXIT
     # What would look after a machine that isn't ours.
     for unit in $(in_root sh -c 'cd /lib/systemd/system && ls sysinit.target.wants timers.target.wants' 2>/dev/null |
