@@ -37,8 +37,8 @@ static const struct alert alerts[] = {
       "time() - warren_job_oldest_start_timestamp_seconds{@} > #\n"
       "and warren_job_oldest_start_timestamp_seconds{@} > 0",
       TYPE ": a job has been running for {{ $value | humanizeDuration }}",
-      "It began longer ago than is meant for its type. At the broker's consumer_timeout (30 "
-      "minutes) it is given to another worker and runs twice." },
+      "It began longer ago than is meant for its type. At the broker's consumer_timeout it is "
+      "given to another worker and runs twice." },
     { "warren-jobs", "WarrenJobWaitLong", OF_TYPES, WAIT_S, "warning", "5m",
       "histogram_quantile(0.95, sum by (namespace, job, queue, type, le) (\n"
       "  rate(warren_job_wait_seconds_bucket{@}[5m]))) > #",

@@ -16,7 +16,7 @@
     "# Written by `warren generate kubernetes`: change the queue files, or patch it in an "        \
     "overlay.\n"
 
-enum { MIB = 1 << 20, REPLICAS_MOST = 10000, NAME_MOST = 40, JOB_MIB_MOST = 1 << 20 };
+enum { MIB = 1 << 20, REPLICAS_MOST = 10000, NAME_MOST = 36, JOB_MIB_MOST = 1 << 20 };
 
 /* What Kubernetes takes for the name of anything, with room for what we put behind it. */
 static bool is_name(const char *text)
