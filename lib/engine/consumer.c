@@ -30,6 +30,7 @@ enum {
     FLOOD_NAP_US_A_JOB = 4
 };
 enum { STOP_GRACE_US = 300000 }; /* for a thread to end before its connection is cut */
+enum { CONCLUDE_MOST_US = 1000000 };
 
 /* What has not started goes with its channel: running it too would double it for certain. */
 static bool still_stands(void *user, const struct warren_job *job)
@@ -392,13 +393,17 @@ static void end_thread(struct wr_consumer *consumer)
     }
 }
 
-/* What was acknowledged last stays so, also when the broker is busy. */
+/* What was acknowledged last stays so, also when the broker is busy; but a stop doesn't wait for one
+ * that is busier than that, and some jobs may run again then. */
 static void conclude(struct wr_consumer *consumer)
 {
     struct wr_connection *connection = &consumer->sub.connection;
-    wr_connection_begin(connection);
-    for (size_t i = 0; i < consumer->options.source_count; i++) {
-        wr_source_conclude(&consumer->options.sources[i], connection->broker);
+    int64_t until_us = wr_clock_mono_us(NULL) + CONCLUDE_MOST_US;
+    bool is_well = connection->broker != NULL;
+    wr_watch_begin(consumer->options.watch, CONCLUDE_MOST_US);
+    for (size_t i = 0; i < consumer->options.source_count && is_well; i++) {
+        is_well = wr_source_conclude(&consumer->options.sources[i], connection->broker) &&
+                  wr_clock_mono_us(NULL) < until_us;
     }
     wr_connection_end(connection);
 }

@@ -173,21 +173,20 @@ void wr_source_note_settle(struct wr_source *source)
     source->settled_us = now_us;
 }
 
-void wr_source_conclude(struct wr_source *source, struct wr_broker *broker)
+bool wr_source_conclude(struct wr_source *source, struct wr_broker *broker)
 {
     char tag[WR_TAG_SIZE];
     bool has_burst = source->settles >= BURST_LEAST &&
                      wr_clock_mono_us(NULL) - source->settled_us < BURST_OLD_US;
     bool is_quorum = source->rules.queue->type == WR_QUORUM;
-    if (source->state != WR_SOURCE_IDLE || !is_quorum || !has_burst || !broker ||
+    if (source->state != WR_SOURCE_IDLE || !is_quorum || !has_burst ||
         wr_broker_is_local(&source->rules.settings->broker)) {
-        return;
+        return true;
     }
     (void)tag_of(source, source->resizes + 1, tag);
-    if (!wr_broker_prefetch(broker, source->channel, 1, NULL) &&
-        !wr_broker_consume(broker, source->channel, source->name, tag, NULL)) {
-        (void)wr_broker_cancel(broker, source->channel, tag, NULL);
-    }
+    return !wr_broker_prefetch(broker, source->channel, 1, NULL) &&
+           !wr_broker_consume(broker, source->channel, source->name, tag, NULL) &&
+           !wr_broker_cancel(broker, source->channel, tag, NULL);
 }
 
 struct ack_target {

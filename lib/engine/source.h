@@ -116,9 +116,9 @@ void wr_source_note_settle(struct wr_source *source);
  * that was settled. Of more than 32 commands that a channel has not seen carried out, RabbitMQ (3.10 and
  * 4.x) keeps the later ones back, and forgets them when the channel closes: what was acknowledged would
  * run again. A consumer that comes and goes makes it wait for the queue. It may be sent one job, which
- * goes back with the channel.
+ * goes back with the channel. False if the broker refused, or was lost.
  */
-void wr_source_conclude(struct wr_source *source, struct wr_broker *broker);
+bool wr_source_conclude(struct wr_source *source, struct wr_broker *broker);
 
 /** Forgets its channel, which is gone: what it delivered is stale. */
 void wr_source_forget(struct wr_source *source);

@@ -212,6 +212,31 @@ static void stop_while_frozen(int64_t timeout_ms)
     free(config);
 }
 
+/* Each done before the next: an acknowledgement of its own for each, which a quorum queue is asked about
+ * at the end. */
+static void do_jobs_singly(warren *w, size_t count)
+{
+    const warren_message message = { .type = "nap", .body = "{}" };
+    for (size_t i = 0; i < count; i++) {
+        CU_ASSERT_EQUAL(warren_publish(warren_worker_publisher(w), &message, NULL), WARREN_OK);
+        CU_ASSERT(crew_wait_ended(w, i + 1, 20000));
+    }
+}
+
+static void a_stop_after_many_jobs_never_waits_for_a_frozen_broker(void)
+{
+    char *config = config_through_proxy("");
+    warren *w = start_worker(config, crew_accept);
+    do_jobs_singly(w, 40);
+    proxy_freeze(proxy);
+    int64_t asked_us = crew_now_us();
+    (void)warren_stop(w, 500, NULL);
+    warren_close(w);
+    CU_ASSERT(crew_now_us() - asked_us < 2500000);
+    proxy_close(proxy);
+    free(config);
+}
+
 static void a_stop_of_an_idle_worker_never_waits_for_a_frozen_broker(void)
 {
     stop_while_frozen(500);
@@ -281,6 +306,7 @@ int main(void)
     CU_ADD_TEST(suite, a_signal_ends_a_handshake_that_is_not_answered);
     CU_ADD_TEST(suite, a_publish_into_a_frozen_broker_ends_at_its_deadline);
     CU_ADD_TEST(suite, many_large_messages_into_a_frozen_broker_end_at_their_deadline);
+    CU_ADD_TEST(suite, a_stop_after_many_jobs_never_waits_for_a_frozen_broker);
     CU_ADD_TEST(suite, a_stop_of_an_idle_worker_never_waits_for_a_frozen_broker);
     CU_ADD_TEST(suite, a_stop_while_it_reconnects_is_quick);
     CU_ADD_TEST(suite, a_running_job_and_a_frozen_broker_end_with_the_drain);
