@@ -432,6 +432,32 @@ static warren_status check_bindings(const struct wr_migration *migration, warren
     return WARREN_OK;
 }
 
+/* Without one of these the bindings could be turned neither away nor back. */
+static warren_status check_exchanges(const struct wr_migration *migration, warren_error *err)
+{
+    const struct wr_topology *topology = migration->topology;
+    for (size_t i = 0; i < topology->length; i++) {
+        const struct wr_item *bind = &topology->items[i];
+        if (bind->kind != WR_ITEM_BIND || !bind->to_queue ||
+            strcmp(bind->destination, migration->item->name) != 0) {
+            continue;
+        }
+        const struct wr_item exchange = { .kind = WR_ITEM_EXCHANGE, .name = bind->name };
+        warren_error said = { 0 };
+        warren_status rc = carry_out(migration, &exchange, WR_LOOK, &said);
+        if (rc == WARREN_NOT_FOUND) {
+            return wr_fail(err, WARREN_NOT_FOUND,
+                           "exchange %s, from which queue %s gets jobs, is not at the broker: "
+                           "`warren topology apply` declares it",
+                           bind->name, migration->item->name);
+        }
+        if (rc) {
+            return wr_fail(err, rc, "looking for exchange %s: %s", bind->name, said.text);
+        }
+    }
+    return WARREN_OK;
+}
+
 static warren_status check_start(const struct wr_migration *migration,
                                  const struct wr_migration_state *state, warren_error *err)
 {
@@ -461,7 +487,8 @@ static warren_status check_start(const struct wr_migration *migration,
                        "with the new configuration when the new queue is there",
                        queue, state->depth.consumers);
     }
-    return check_bindings(migration, err);
+    warren_status rc = check_bindings(migration, err);
+    return rc || state->phase == WARREN_MIGRATION_NOTHING ? rc : check_exchanges(migration, err);
 }
 
 static warren_status travel(struct journey *journey, const struct wr_migration_state *state,

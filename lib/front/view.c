@@ -225,7 +225,8 @@ void wr_worker_tell(warren *w)
         .address = getenv("NOTIFY_SOCKET"),
         .watchdog_us =
             wr_notify_watchdog_us(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), getpid()),
-        .start_most_ms = broker->connect_wait_ms + broker->connect_timeout_ms,
+        .start_most_ms =
+            2 * (broker->connect_wait_ms + broker->connect_timeout_ms), /* to take, to publish */
         .clock = w->clock,
         .look = wr_view_look,
         .user = w,

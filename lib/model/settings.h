@@ -213,6 +213,9 @@ const char *wr_settings_group(struct wr_slice path);
 /** What an option is: "duration", "whole number". Static memory. */
 const char *wr_option_kind_name(const struct wr_option *option);
 
+/** Whether its value is a list, of paths, durations or groups. */
+bool wr_option_is_list(const struct wr_option *option);
+
 /** The units that its values are written with, "ms, s, m, h, d"; NULL when it has none. Static memory. */
 const char *wr_option_units(const struct wr_option *option);
 

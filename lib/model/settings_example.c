@@ -56,12 +56,6 @@ const char *wr_option_example(const struct wr_option *option)
     return option->fallback;
 }
 
-static bool is_list(const struct wr_option *option)
-{
-    return option->kind == WR_OPTION_PATHS || option->kind == WR_OPTION_DURATIONS ||
-           option->kind == WR_OPTION_GROUPS;
-}
-
 /* Writes the groups from `path` on, which is the end of the option's, around its line. */
 static void add_line(const struct wr_option *option, const char *path, struct wr_text *out)
 {
@@ -74,7 +68,7 @@ static void add_line(const struct wr_option *option, const char *path, struct wr
         return;
     }
     const char *value = wr_option_example(option);
-    const char *quote = !is_list(option) && wr_value_is_quoted(option, value) ? "\"" : "";
+    const char *quote = !wr_option_is_list(option) && wr_value_is_quoted(option, value) ? "\"" : "";
     wr_text_add_format(out, "%s = %s%s%s;", path, quote, value, quote);
 }
 

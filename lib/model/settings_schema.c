@@ -65,15 +65,10 @@ static void add_count(struct writer *writer, const char *name, size_t count)
 
 /* --- one option --- */
 
-static bool is_list(const struct wr_option *option)
-{
-    return option->kind == WR_OPTION_PATHS || option->kind == WR_OPTION_DURATIONS;
-}
-
 /* An option that isn't set is null; a list is empty then. */
 static bool may_be_null(const struct wr_option *option)
 {
-    return option->fallback && !option->fallback[0] && !is_list(option);
+    return option->fallback && !option->fallback[0] && !wr_option_is_list(option);
 }
 
 static void add_description(struct writer *writer, const struct wr_option *option)
@@ -92,7 +87,7 @@ static void add_default(struct writer *writer, const struct wr_option *option)
     if (!option->fallback) {
         return;
     }
-    if (is_list(option)) {
+    if (wr_option_is_list(option)) {
         add_raw(writer, "default", "[]");
     } else if (may_be_null(option)) {
         add_raw(writer, "default", "null");

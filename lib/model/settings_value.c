@@ -296,6 +296,12 @@ static void add_choices(const char *choices, struct wr_text *out)
     }
 }
 
+bool wr_option_is_list(const struct wr_option *option)
+{
+    return option->kind == WR_OPTION_PATHS || option->kind == WR_OPTION_DURATIONS ||
+           option->kind == WR_OPTION_GROUPS;
+}
+
 const char *wr_option_kind_name(const struct wr_option *option)
 {
     static const char *const names[] = {

@@ -94,6 +94,26 @@ static void a_second_migration_at_once_is_refused(void)
     end(topology);
 }
 
+static void without_its_exchange_nothing_begins(void)
+{
+    static const struct wr_item jobs = { .kind = WR_ITEM_EXCHANGE, .name = "guarded.jobs" };
+    warren_error err;
+    warren_migration state;
+    warren_topology *topology = begin();
+    struct wr_broker *other = connect_broker();
+    CU_ASSERT(!wr_broker_declare(other, 1, &jobs, WR_REMOVE, NULL));
+    CU_ASSERT(!wr_broker_sync(other, 1, NULL));
+    wr_broker_close(other);
+    CU_ASSERT_EQUAL(migrate(topology, NULL, NULL, &err), WARREN_NOT_FOUND);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "exchange guarded.jobs"));
+    CU_ASSERT(!warren_topology_look_at_migration(topology, "cargo", &state, NULL));
+    CU_ASSERT_EQUAL(state.phase, WARREN_MIGRATION_NEEDED);
+    (void)warren_topology_apply(topology, NULL, NULL); /* as the message says; the queue differs */
+    CU_ASSERT_EQUAL(migrate(topology, NULL, NULL, &err), WARREN_OK);
+    CU_ASSERT_STRING_EQUAL(err.text, "");
+    end(topology);
+}
+
 static void a_binding_with_arguments_is_named_and_refused(void)
 {
     static const warren_binding items[] = { { "guarded.jobs", "cargo", true, "load", false },
@@ -231,6 +251,7 @@ int main(void)
     CU_ADD_TEST(suite, the_kind_is_read_from_what_differs);
     CU_ADD_TEST(suite, the_earlier_expiry_travels);
     CU_ADD_TEST(suite, a_second_migration_at_once_is_refused);
+    CU_ADD_TEST(suite, without_its_exchange_nothing_begins);
     CU_ADD_TEST(suite, a_binding_with_arguments_is_named_and_refused);
     CU_ADD_TEST(suite, a_queue_that_holds_something_is_waited_for);
     CU_ADD_TEST(suite, a_kind_that_cannot_be_told_is_refused_until_it_is_said);
