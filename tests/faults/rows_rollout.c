@@ -211,6 +211,7 @@ static void scale_down(struct field *field)
     expect_attempts(field, (uint64_t)(field->jobs / ODD_EVERY));
     field_check(field,
                 &(struct field_bounds){
+                    .duplicates_most = AT_ONCE - 1, /* done, and their acks with the killed one */
                     .limits = { .at_once = AT_ONCE, .attempts = 2, .retry_least_us = 250000 } });
 }
 
