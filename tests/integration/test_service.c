@@ -127,7 +127,7 @@ static void a_worker_says_ready_reloading_and_stopping_in_their_order(void)
     pid_t child = start_child(config, NULL);
     CU_ASSERT(notify_socket_take(&manager, WAIT_MS));
     CU_ASSERT(notify_socket_has(&manager, "STATUS=waiting for the broker"));
-    CU_ASSERT(notify_socket_has(&manager, "EXTEND_TIMEOUT_USEC=325000000")); /* 5m + 10s + 15s */
+    CU_ASSERT(notify_socket_has(&manager, "EXTEND_TIMEOUT_USEC=635000000")); /* 2 x (5m + 10s) + 15s */
     CU_ASSERT(notify_socket_take(&manager, WAIT_MS));
     CU_ASSERT(notify_socket_has(&manager, "READY=1"));
     publish(config);
@@ -177,7 +177,7 @@ static void a_worker_that_waits_for_its_broker_stops_when_told_to(void)
                        "queue: { name = \"service\"; jobs: ( { type = \"hold\"; } ); };");
     pid_t child = start_child(config, NULL);
     CU_ASSERT(hears("STATUS=waiting for the broker"));
-    CU_ASSERT(notify_socket_has(&manager, "EXTEND_TIMEOUT_USEC=3625000000"));
+    CU_ASSERT(notify_socket_has(&manager, "EXTEND_TIMEOUT_USEC=7235000000"));
     (void)kill(child, SIGTERM);
     CU_ASSERT(notify_socket_take(&manager, WAIT_MS));
     CU_ASSERT(notify_socket_has(&manager, "STOPPING=1"));
