@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -227,15 +229,28 @@ bool args_number(const struct args *args, const char *option, long least, long m
     return true;
 }
 
+/* A folder stands for its warren.cfg. */
+static const char *name_file(const char *path)
+{
+    static char inside[PATH_MAX]; /* one thread reads the command line */
+    struct stat facts;
+    size_t size = strlen(path);
+    bool is_folder = stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+    const char *slash = size && path[size - 1] == '/' ? "" : "/";
+    bool fits = is_folder &&
+                snprintf(inside, sizeof inside, "%s%swarren.cfg", path, slash) < (int)sizeof inside;
+    return fits ? inside : path;
+}
+
 const char *args_find_config(const char *given)
 {
     static const char *const places[] = { "config/warren.cfg", "warren.cfg" };
     const char *environment = getenv("WARREN_CONFIG");
     if (given) {
-        return given;
+        return name_file(given);
     }
     if (environment && *environment) {
-        return environment;
+        return name_file(environment);
     }
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         if (access(places[i], F_OK) == 0) {

@@ -36,7 +36,7 @@ const char *args_next(const struct args *args, const char *option, size_t *curso
 bool args_number(const struct args *args, const char *option, long least, long most, long *out);
 
 /** The configuration file: --config, else $WARREN_CONFIG, else config/warren.cfg or warren.cfg
- * where one is, else NULL (the defaults). */
+ * where one is, else NULL (the defaults). A folder stands for its warren.cfg. */
 const char *args_config(const struct args *args);
 
 /** The same where --config was given as `given`; NULL: it wasn't. */

@@ -9,7 +9,8 @@
     }
 
 static const struct option_row common[] = {
-    { "config", 'c', "FILE", "the configuration; default: see `warren help config`" },
+    { "config", 'c', "FILE",
+      "the configuration, or its folder; default: see `warren help config`" },
     { "help", 'h', NULL, "show this help" },
     END
 };

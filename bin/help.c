@@ -14,8 +14,8 @@ enum { LEFT_WIDTH = 27 }; /* of an option; a longer one has a line of its own */
 
 const char help_config[] =
     "The configuration is the first of these that there is:\n"
-    "    --config FILE\n"
-    "    $WARREN_CONFIG\n"
+    "    --config FILE, or its folder: then FOLDER/warren.cfg\n"
+    "    $WARREN_CONFIG, likewise\n"
     "    config/warren.cfg, then warren.cfg, in the current folder\n"
     "    the defaults: RabbitMQ at $WARREN_AMQP_URL or on this machine, and one queue, default\n"
     "`warren config init` writes one to start from, `warren config explain` knows every option.\n";
