@@ -80,8 +80,7 @@ static int find_differences(const char *path, const char *manifests, struct find
 {
     struct plan plan;
     struct kube kube = { 0 };
-    int code = plan_read(&plan, path);
-    code = code ? code : kube_read(&kube, &plan, path, findings);
+    int code = kube_open(&kube, &plan, path, findings);
     code = code ? code : kube_check(&kube, manifests, findings);
     kube_done(&kube);
     plan_done(&plan);

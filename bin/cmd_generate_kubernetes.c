@@ -129,8 +129,7 @@ int cmd_generate_kubernetes(const struct args *args)
     if (code) {
         return code;
     }
-    code = plan_read(&plan, path);
-    code = code ? code : kube_read(&kube, &plan, path, &findings);
+    code = kube_open(&kube, &plan, path, &findings);
     wish.has_deletion_cost = wish.has_deletion_cost || kube.has_deletion_cost;
     code = code || !findings.count ? code : refuse(&findings, path);
     code = code ? code : write_manifests(args, &kube, &wish);

@@ -10,13 +10,13 @@
 //
 // Bodies count twice, since a handler may hold a JSON tree, or the next message, beside what came; so
 // `warren doctor` in such a pod has nothing to say against its memory.
-#include "kubernetes.h"
 
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
+#include "kubernetes_read.h"
 #include "member.h"
 #include "say.h"
 
@@ -184,57 +184,6 @@ static void read_http(struct kube *kube, struct findings *findings)
 
 /* --- what must be a path of the container --- */
 
-static bool is_inside(const char *path, const char *folder)
-{
-    size_t size = strlen(folder);
-    return strncmp(path, folder, size) == 0 && path[size] == '/';
-}
-
-/* True if a file of that name can be in a container. What is below the configuration's folder can't:
- * that is a ConfigMap, and nothing can be mounted into it. */
-static bool check_path(const char *option, const char *path, const char *folder, const char *want,
-                       struct findings *findings)
-{
-    char got[FINDING_TEXT];
-    if (!is_inside(path, folder) && !is_inside(path, KUBE_CONFIG)) {
-        return true;
-    }
-    findings_add(findings, option, finding_text(got, "%s, in the configuration's folder", path),
-                 want, "nothing but *.cfg files gets into that folder in a pod");
-    return false;
-}
-
-static int read_files(struct kube *kube, const char *folder, struct findings *findings)
-{
-    static const struct {
-        const char *option, *group, *key;
-    } rows[KUBE_FILES] = {
-        { "broker.user_file", NULL, "user_file" },
-        { "broker.password_file", NULL, "password_file" },
-        { "broker.tls.ca_file", "tls", "ca_file" },
-        { "broker.tls.cert_file", "tls", "cert_file" },
-        { "broker.tls.key_file", "tls", "key_file" },
-    };
-    json_object *broker = member_of(kube->plan->root, "broker");
-    for (size_t i = 0; i < KUBE_FILES; i++) {
-        json_object *group = rows[i].group ? member_of(broker, rows[i].group) : broker;
-        const char *path = member_text(group, rows[i].key);
-        const char *slash = strrchr(path, '/');
-        bool is_fit = *path && check_path(rows[i].option, path, folder,
-                                          "a path such as /run/secrets/warren/password", findings);
-        if (!is_fit || !slash) {
-            continue;
-        }
-        struct kube_file *file = &kube->files[kube->file_count++];
-        *file = (struct kube_file){ .option = rows[i].option, .path = path, .name = slash + 1 };
-        file->folder = strndup(path, (size_t)(slash - path));
-        if (!file->folder) {
-            return EXIT_FAILED;
-        }
-    }
-    return EXIT_DONE;
-}
-
 /* An emptyDir belongs to root, and a worker keeps notes only in a folder that is its own: so the volume
  * lies above it, and the worker makes the folder. */
 static char *state_volume_of(const char *state_dir, struct findings *findings)
@@ -255,14 +204,14 @@ static void read_paths(struct kube *kube, const char *folder, struct findings *f
     const char *state_dir = member_text(root, "state_dir");
     for (size_t i = 0; i < member_count(plugins); i++) {
         const char *path = json_object_get_string(json_object_array_get_idx(plugins, i));
-        (void)check_path("plugins", path, folder, "a path in the image", findings);
+        (void)kube_check_path("plugins", path, folder, "a path in the image", findings);
     }
     kube->names_state_dir = strcmp(state_dir, "auto") == 0;
     kube->state_dir = kube->names_state_dir            ? KUBE_STATE
                       : strcmp(state_dir, "none") == 0 ? NULL
                                                        : state_dir;
-    if (kube->state_dir &&
-        check_path("state_dir", state_dir, folder, "a path such as " KUBE_STATE, findings)) {
+    if (kube->state_dir && kube_check_path("state_dir", kube->state_dir, folder,
+                                           "a path such as " KUBE_STATE, findings)) {
         kube->state_volume = state_volume_of(kube->state_dir, findings);
     }
 }
@@ -298,7 +247,7 @@ int kube_read(struct kube *kube, const struct plan *plan, const char *path,
     char *folder = NULL;
     int code = is_whole ? kube_read_sources(kube, path, &folder, findings) : EXIT_FAILED;
     if (!code) {
-        code = read_files(kube, folder, findings);
+        kube_read_files(kube, folder, findings);
         read_paths(kube, folder, findings);
     }
     free(folder);
@@ -309,6 +258,34 @@ int kube_read(struct kube *kube, const struct plan *plan, const char *path,
     return code;
 }
 
+/* broker.url asks for $WARREN_AMQP_URL where the files don't say it. */
+static int forget_defaults(const char *path)
+{
+    struct kube kube = { 0 };
+    struct findings unused = { 0 };
+    char *folder = NULL;
+    int code = kube_read_sources(&kube, path, &folder, &unused);
+    for (size_t i = 0; !code && i < kube.default_count; i++) {
+        (void)unsetenv(kube.defaults[i]);
+    }
+    if (!code && !kube.says_url) {
+        (void)unsetenv("WARREN_AMQP_URL");
+    }
+    free(folder);
+    findings_done(&unused);
+    kube_done(&kube);
+    return code;
+}
+
+int kube_open(struct kube *kube, struct plan *plan, const char *path, struct findings *findings)
+{
+    *kube = (struct kube){ 0 };
+    *plan = (struct plan){ 0 };
+    int code = forget_defaults(path);
+    code = code ? code : plan_read(plan, path);
+    return code ? code : kube_read(kube, plan, path, findings);
+}
+
 void kube_done(struct kube *kube)
 {
     for (size_t i = 0; i < kube->source_count; i++) {
@@ -317,10 +294,14 @@ void kube_done(struct kube *kube)
         free(kube->sources[i].text);
     }
     for (size_t i = 0; i < kube->file_count; i++) {
+        free(kube->files[i].path);
         free(kube->files[i].folder);
     }
     for (size_t i = 0; i < kube->variable_count; i++) {
         free(kube->variables[i]);
+    }
+    for (size_t i = 0; i < kube->default_count; i++) {
+        free(kube->defaults[i]);
     }
     free(kube->state_volume);
     free(kube->sources);

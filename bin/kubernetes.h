@@ -29,9 +29,9 @@ enum {
     KUBE_JOB_BYTES = 4 << 20, /* of a handler, beside its job's body, unless somebody says better */
     KUBE_COOLDOWN_LEAST_S = 300,
     KUBE_COOLDOWN_S = 60, /* above the longest job */
-    KUBE_FILES = 5,
-    KUBE_PEERS = 16,
-    KUBE_VARIABLES = 32,
+    KUBE_FILES = 32,
+    KUBE_PEERS = 18, /* the most that broker.url may name, the management API, the collector */
+    KUBE_VARIABLES = 64,
 };
 
 /** A file of the configuration. Texts are owned. */
@@ -44,10 +44,11 @@ struct kube_source {
 
 /** A file that an option points to and that a Secret holds. */
 struct kube_file {
-    const char *option; /* "broker.password_file" */
-    const char *path;
+    char option[64];  /* "broker.password_file"; the one that says ${file:} */
+    char *path;       /* owned */
     char *folder;     /* owned */
-    const char *name; /* in that folder, and in the Secret */
+    const char *name; /* in that folder */
+    const char *key;  /* in the Secret: its name, but for user and password */
 };
 
 /** What one queue at the broker is scaled by. */
@@ -80,12 +81,15 @@ struct kube {
     char *variables[KUBE_VARIABLES]; /* of the environment, that a file asks for and has no default
                                         for; owned */
     size_t variable_count;
+    char *defaults[KUBE_VARIABLES]; /* those that have one; owned */
+    size_t default_count;
     char vhost[256];
     const char *state_dir; /* NULL: none */
     char *state_volume;    /* the folder above it, owned: see state_volume_of */
     bool names_state_dir;  /* state_dir = "auto": the environment says where */
     bool only_checks;      /* topology = "check": another user declares it */
     bool is_tls;
+    bool says_url;          /* broker.url stands in the configuration */
     bool has_deletion_cost; /* kubernetes.deletion_cost: a pod marks itself while it is busy */
     int port;               /* of http.listen; 0: it can't be reached from outside the pod */
     int64_t drain_ms;
@@ -106,14 +110,10 @@ int kube_read(struct kube *kube, const struct plan *plan, const char *path,
               struct findings *findings);
 void kube_done(struct kube *kube);
 
-/** Parts of kube_read: who is asked over the network, and the configuration's files, with the folder
- * that they are in (the caller's to free). */
-void kube_read_peers(struct kube *kube, struct findings *findings);
-int kube_read_sources(struct kube *kube, const char *path, char **out_folder,
-                      struct findings *findings);
-
-/** Part of kube_read: what a file of the configuration asks of the environment. */
-void kube_read_variables(struct kube *kube, const char *text);
+/** Reads the plan as well, without those variables of this environment that the configuration has a
+ * default for: a pod hasn't them, so what is written must not depend on them. They are unset in this
+ * process. plan_done and kube_done afterwards in any case. */
+int kube_open(struct kube *kube, struct plan *plan, const char *path, struct findings *findings);
 
 /** The memory limit of a container whose handlers take `job_bytes` a thread, in MiB. */
 int64_t kube_memory_mib(const struct kube *kube, int64_t job_bytes);

@@ -219,7 +219,10 @@ static void check_file(const struct check *check, const struct check_pod *pod,
     json_object *mount = check_mount(pod, file->path);
     json_object *volume = mount ? check_volume(pod, member_text(mount, "name")) : NULL;
     json_object *secret = member_of(volume, "secret");
-    bool is_fit = secret || member_of(volume, "projected") || member_of(volume, "csi");
+    bool is_ca =
+        strcmp(file->option, "broker.tls.ca_file") == 0; /* no secret; the image may have it */
+    bool is_fit = secret || member_of(volume, "projected") || member_of(volume, "csi") ||
+                  (is_ca && (!mount || member_of(volume, "configMap")));
     (void)finding_text(where, "volumeMounts, for %s", file->option);
     if (!is_fit) {
         check_note(check, pod, where, mount ? "a volume that is no Secret" : "nothing there",

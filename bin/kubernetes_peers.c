@@ -5,8 +5,9 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#include "kubernetes.h"
+#include "kubernetes_read.h"
 #include "member.h"
 
 enum { AMQP_PORT = 5672, AMQPS_PORT = 5671, HTTP_PORT = 80, HTTPS_PORT = 443 };
@@ -83,22 +84,44 @@ static void add_web_peer(struct kube *kube, const char *url)
     }
 }
 
+static bool is_own(const char *host)
+{
+    return strcasecmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+           strcmp(host, "::1") == 0;
+}
+
+/* So far there are only brokers. */
+static void check_brokers(const struct kube *kube, const char *url, struct findings *findings)
+{
+    bool is_memory = strncmp(url, "memory:", 7) == 0;
+    bool is_fit = kube->peer_count > 0;
+    for (size_t i = 0; i < kube->peer_count; i++) {
+        is_fit = is_fit && !is_own(kube->peers[i].host);
+    }
+    if (is_memory) {
+        findings_add(findings, "broker.url", "memory:, a broker inside the process",
+                     "amqps://HOST or amqp://HOST", "each pod would have a broker of its own");
+    } else if (!is_fit) {
+        findings_add(findings, "broker.url", *url ? url : "none",
+                     "a host that pods can reach, such as amqps://rabbitmq",
+                     "in a pod localhost is the pod. ${env:NAME} without a default is looked up "
+                     "here, too");
+    }
+}
+
 void kube_read_peers(struct kube *kube, struct findings *findings)
 {
     json_object *broker = member_of(kube->plan->root, "broker");
     const char *url = member_text(broker, "url");
     const char *host = authority_of(url);
     kube->is_tls = strncmp(url, "amqps:", 6) == 0;
-    if (strncmp(url, "memory:", 7) == 0) {
-        findings_add(findings, "broker.url", "memory:, a broker inside the process",
-                     "amqps://HOST or amqp://HOST", "each pod would have a broker of its own");
-    }
     while (*host && !strchr("/?", *host)) {
         size_t size = strcspn(host, ",/?");
         add_peer(kube, host, size, kube->is_tls ? AMQPS_PORT : AMQP_PORT, true);
         host += size + (host[size] == ',');
     }
     read_vhost(kube, host);
+    check_brokers(kube, url, findings);
     add_web_peer(kube, member_text(broker, "management_url"));
     add_web_peer(kube, member_text(member_of(kube->plan->root, "trace"), "endpoint"));
 }

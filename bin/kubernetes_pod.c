@@ -45,12 +45,23 @@ static bool opens_folder(const struct kube *kube, size_t index)
     return true;
 }
 
+/* Whether two options name the same file. */
+static bool is_repeated(const struct kube *kube, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(kube->files[i].path, kube->files[index].path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void write_items(FILE *out, const struct kube *kube, const char *folder)
 {
     for (size_t i = 0; i < kube->file_count; i++) {
-        if (strcmp(kube->files[i].folder, folder) == 0) {
+        if (strcmp(kube->files[i].folder, folder) == 0 && !is_repeated(kube, i)) {
             fputs("      - key: ", out);
-            yaml_string(out, kube->files[i].name);
+            yaml_string(out, kube->files[i].key);
             fputs("\n        path: ", out);
             yaml_string(out, kube->files[i].name);
             fputc('\n', out);
@@ -92,22 +103,22 @@ static void volumes_token(struct tokens *tokens, const char *name, const struct 
 /* What a file of the sample holds. */
 static void write_sample(FILE *out, const struct kube_file *file, const char *user)
 {
-    yaml_string(out, file->name);
-    if (strcmp(file->option, "broker.user_file") == 0) {
+    bool is_key = strcmp(file->option, "broker.tls.key_file") == 0;
+    yaml_string(out, file->key);
+    if (strcmp(file->key, "username") == 0) {
         fprintf(out, ": %s\n", user);
-    } else if (strcmp(file->option, "broker.password_file") == 0) {
+    } else if (strncmp(file->option, "broker.tls.", 11) != 0) {
         fputs(": change-me\n", out);
     } else {
-        bool is_key = strcmp(file->option, "broker.tls.key_file") == 0;
         const char *what = is_key ? "PRIVATE KEY" : "CERTIFICATE";
         fprintf(out, ": |\n    -----BEGIN %s-----\n    -----END %s-----\n", what, what);
     }
 }
 
-static bool is_repeated(const struct kube *kube, size_t index)
+static bool has_key(const struct kube *kube, const char *key)
 {
-    for (size_t i = 0; i < index; i++) {
-        if (strcmp(kube->files[i].name, kube->files[index].name) == 0) {
+    for (size_t i = 0; i < kube->file_count; i++) {
+        if (strcmp(kube->files[i].key, key) == 0) {
             return true;
         }
     }
@@ -130,8 +141,11 @@ static void write_secret(FILE *out, const struct kube *kube, const char *name, c
             write_sample(out, &kube->files[i], user);
         }
     }
-    if (!kube->file_count) {
-        fputs("  username: change-me\n  password: change-me\n", out);
+    if (!has_key(kube, "username")) { /* the operators want both */
+        fprintf(out, "  username: %s\n", user);
+    }
+    if (!has_key(kube, "password")) {
+        fputs("  password: change-me\n", out);
     }
 }
 
@@ -240,7 +254,7 @@ static void cluster_tokens(struct tokens *tokens, const struct kube *kube)
     const char *ca = "";
     for (size_t i = 0; i < kube->file_count; i++) {
         bool is_ca = strcmp(kube->files[i].option, "broker.tls.ca_file") == 0;
-        ca = is_ca ? kube->files[i].name : ca;
+        ca = is_ca ? kube->files[i].key : ca;
     }
     token_set(tokens, "cluster", "%s", is_ours ? name : "rabbitmq");
     token_set(tokens, "broker_tls", "%s", kube->is_tls ? "yes" : "");

@@ -9,11 +9,11 @@
 
 #include "command.h"
 #include "escape.h"
-#include "kubernetes.h"
+#include "kubernetes_read.h"
 #include "say.h"
 #include "warren/config.h"
 
-enum { FILE_MOST = 1 << 20, CONFIG_MAP_MOST = 1 << 20, KEY_MOST = 253 };
+enum { FILE_MOST = 1 << 20, CONFIG_MAP_MOST = 1 << 20 };
 
 /* 64 bits of FNV-1a: it tells that something has changed, no more. */
 static void add_to_hash(uint64_t *hash, const char *data, size_t size)
@@ -45,16 +45,9 @@ static int read_file(struct kube_source *source, const char *path)
     return EXIT_DONE;
 }
 
-static bool is_key(const char *key)
-{
-    size_t size = strlen(key);
-    return size <= KEY_MOST &&
-           strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == size;
-}
-
 static void check_source(const struct kube_source *source, struct findings *findings)
 {
-    if (!is_key(source->key)) {
+    if (!kube_is_key(source->key)) {
         findings_add(findings, source->path, "a name that no ConfigMap can hold",
                      "letters, digits, '.', '-' and '_'", "rename the file");
     }
@@ -82,7 +75,7 @@ static int add_source(struct kube *kube, const char *folder, const char *path,
     add_to_hash(&kube->hash, source->path, strlen(source->path) + 1);
     add_to_hash(&kube->hash, source->text, source->size);
     check_source(source, findings);
-    kube_read_variables(kube, source->text);
+    kube_read_text(kube, source, folder, findings);
     return EXIT_DONE;
 }
 

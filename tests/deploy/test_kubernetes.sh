@@ -34,6 +34,12 @@ run "$WARREN" generate kubernetes -c "$config" -o one
 assert_status 0 "they may be written again"
 run diff -r one "$shipped"
 assert_eq "$out" "" "and are the same"
+run "$WARREN" generate kubernetes --config "${config%/*}" -o folder
+assert_status 0 "the folder may be named instead of its warren.cfg"
+run diff -r folder "$shipped"
+assert_eq "$out" "" "which makes no difference"
+run env WARREN_CONFIG="${config%/*}/" "$WARREN" config check --kubernetes folder
+assert_status 0 "other commands and \$WARREN_CONFIG take one, too"
 run yamllint --strict -c "$root/tests/deploy/yamllint.yml" one
 assert_eq "$out" "" "yamllint has nothing to say"
 for overlay in overlays/dev overlays/prod overlays/keda rabbitmq rabbitmq/topic-permissions; do
@@ -136,6 +142,7 @@ numbers()
 }
 cat >warren.cfg <<'CFG'
 http: { listen = "0.0.0.0:9400"; };
+broker: { url = "amqps://rabbitmq"; };
 CFG
 cat >queues/a.cfg <<'CFG'
 queue: { name = "a"; jobs: ( { type = "t"; concurrency = 4; timeout = "10s"; } ); };
@@ -149,7 +156,7 @@ cat >warren.cfg <<'CFG'
 http: { listen = "*:8080"; };
 threads = 6;
 drain_timeout = "1500ms";
-broker: { connect_wait = "0s"; };
+broker: { url = "amqps://rabbitmq"; connect_wait = "0s"; };
 limits: { body = "16MiB"; };
 CFG
 cat >queues/a.cfg <<'CFG'
@@ -262,27 +269,94 @@ assert_status 4 "a file that isn't there is not found"
 
 # --- what can't work in a pod is refused, and nothing written --------------------------------------------
 
-while IFS=$'\t' read -r line want; do
-    printf 'http: { listen = "0.0.0.0:1"; };\n' >warren.cfg
-    [[ $line == http:* ]] && : >warren.cfg
+refuse()
+{
+    local line=$1 want=$2
+    shift 2
+    printf 'http: { listen = "0.0.0.0:1"; };\nbroker: { url = "amqps://rabbitmq"; };\n' >warren.cfg
+    [[ $line == http:* ]] && sed -i 1d warren.cfg
+    [[ $line == broker:* ]] && sed -i 2d warren.cfg
     printf '%s\n' "$line" >>warren.cfg
     rm -rf three
-    run "$WARREN" generate kubernetes -c warren.cfg -o three
+    run "$@" "$WARREN" generate kubernetes -c warren.cfg -o three
     assert_status 7 "refused: $line"
     assert_contains "$err" "$want" "and it says why"
     [[ ! -e three ]] || fail "nothing is written" "$(ls three)" "no folder"
+}
+echo s3cret >password
+while IFS=$'\t' read -r line want; do
+    refuse "$line" "$want" env
 done < <(sed 's/ | /\t/' <<'CONFIGURATIONS'
 http: { listen = "none"; }; | http.listen: got "none"
 http: { listen = "127.0.0.1:9400"; }; | http.listen: got "127.0.0.1:9400"
-broker: { password_file = "password"; }; | broker.password_file: got
 plugins = ["handlers.so"]; | plugins: got
 state_dir = "state"; | state_dir: got
 state_dir = "/state"; | state_dir: got /state
 queues = "nothing"; | nothing
 broker: { url = "memory:"; }; | broker.url: got memory:
+broker: { allow_plaintext = true; }; | broker.url: got amqp://localhost, want a host that pods can reach
+broker: { url = "amqps://rabbitmq,127.0.0.1"; }; | broker.url: got amqps://rabbitmq,127.0.0.1
+broker: { url = "amqps://rabbitmq"; password_file = "password"; }; | broker.password_file: got
+broker: { url = "amqps://rabbitmq"; password = "s3cret"; }; | warren.cfg: broker.password: got a password in the file itself, want none; say ${env:NAME}
+broker: { url = "amqps://rabbitmq"; password = "s3" /* and */ "cret"; }; | warren.cfg: broker.password: got
+broker: { url = "amqps://rabbitmq"; password = "${env:NO_SUCH_PASSWORD:-s3cret}"; }; | warren.cfg: broker.password: got
+broker: { url = "amqps://me:s3cret@rabbitmq"; }; | warren.cfg: broker.url: got a URL with a password
+broker: { url = "amqps://me:s\x33cret@rabbitmq"; }; | warren.cfg: broker.url: got a URL with a password
+broker: { url = "amqps://rabbitmq"; management_url = "https://me:s3cret@rabbitmq:15671"; }; | warren.cfg: broker.management_url: got a URL with a password
+broker: { url = "amqps://rabbitmq"; password = "${file:password}"; }; | broker.password: got password, in the configuration's folder
+broker: { url = "amqps://rabbitmq"; user = "${file:/etc/hostname}"; }; | broker.user: got /etc/hostname, want a path such as /run/secrets/warren/username
+broker: { url = "amqps://rabbitmq"; user_file = "/run/a/one"; tls: { ca_file = "/run/b/username"; }; }; | broker.tls.ca_file: got /run/b/username, want another name than that of /run/a/one
+broker: { url = "amqps://rabbitmq"; tls: { cert_file = "/run/a/tls"; key_file = "/run/b/tls"; }; }; | broker.tls.key_file: got /run/b/tls, want another name than that of /run/a/tls
+broker: { url = "amqps://rabbitmq"; tls: { cert_file = "/etc/ssl/tls.crt"; key_file = "/run/tls.key"; }; }; | broker.tls.cert_file: got /etc/ssl/tls.crt
+broker: { url = "amqps://rabbitmq"; tls: { cert_file = "/etc/ssl/tls.crt"; key_file = "/run/tls.key"; }; }; | broker.tls.key_file: got /run/tls.key
 CONFIGURATIONS
 )
-printf 'http: { listen = "0.0.0.0:1"; };\n' >warren.cfg
+# Nor does this machine's environment say anything that a pod's won't.
+refuse 'broker: { allow_plaintext = false; };' 'broker.url: got amqp://localhost' env WARREN_AMQP_URL=amqps://here
+refuse 'broker: { url = "${env:NO_SUCH_URL:-amqps://localhost}"; };' 'broker.url: got amqps://localhost' env NO_SUCH_URL=amqps://here
+# Limits are told.
+many=$(for i in {1..65}; do printf '${env:V%s:-}' "$i"; done)
+refuse "broker: { url = \"amqps://rabbitmq$many\"; };" "warren.cfg: broker.url: got one more \${env:}, want 64"
+run "$WARREN" config check -c warren.cfg --kubernetes one
+assert_status 7 "the check refuses it, too"
+assert_contains "$out" "broker.url: got one more" "in the same words"
+
+many=$(for i in {1..16}; do printf '10.0.0.%s,' "$i"; done)
+printf 'http: { listen = "0.0.0.0:1"; };\nbroker: { url = "amqps://%s"; management_url = "https://10.0.0.17"; };\ntrace: { endpoint = "http://10.0.0.18:4318"; };\n' "${many%,}" >warren.cfg
+run "$WARREN" generate kubernetes -c warren.cfg -o two
+assert_eq "$status $(grep -c cidr: two/base/networkpolicy.yaml)" "0 18" "as many hosts as a configuration may have are let through"
+
+# Secrets that are taken from elsewhere are fine: each file is a key of the Secret.
+mkdir -p "$work/secrets/a" "$work/secrets/b"
+echo me >"$work/secrets/a/name"
+echo s3cret >"$work/secrets/b/name"
+cat >warren.cfg <<CFG
+http: { listen = "0.0.0.0:9400"; };
+broker: { url = "amqps://\${env:NO_SUCH_USER:-me}:\${env:NEEDED}@rabbitmq"; user = "\${file:$work/secrets/a/name}";
+    password = "\${file:$work/secrets/b/name}"; tls: { ca_file = "/etc/ssl/certs/ca-certificates.crt"; }; };
+CFG
+mkdir deep
+mv warren.cfg queues deep
+run env NEEDED=s3cret "$WARREN" generate kubernetes -c deep -o two
+assert_status 0 "secrets that are taken from elsewhere are fine"
+run grep -rn s3cret two
+assert_eq "$out" "" "and no manifest has them"
+judge two/base/*.yaml two/samples/*.yaml
+assert_status 0 "they are valid"
+assert_eq "$(pick two/base/deployment.yaml Deployment - spec.template.spec.volumes.1.secret.items)" \
+    '[{"key": "username", "path": "name"}]' "the user's key is the operators', its path is ours"
+assert_eq "$(pick two/base/deployment.yaml Deployment - spec.template.spec.volumes.2.secret.items)" \
+    '[{"key": "password", "path": "name"}]' "so is the password's"
+assert_eq "$(pick two/samples/secret.yaml Secret warren-broker stringData | tr -d '"{}')" \
+    "username: warren-worker, password: change-me" "the sample has these keys"
+assert_eq "$(grep -rc /etc/ssl two/base/deployment.yaml)" 0 "nothing is mounted over the image's certificates"
+sed '/name: NO/!s|^\( *\)env:|&\n\1  - name: NEEDED\n\1    value: x|' two/base/deployment.yaml >with.yml
+sed 's|^\( *\)resources:|\1env:\n\1  - name: NEEDED\n\1    value: x\n&|' two/base/topology.yaml >job.yml
+cat with.yml <(echo ---) job.yml <(echo ---) two/base/config.yaml >all.yml
+run env NEEDED=s3cret "$WARREN" config check -c deep --kubernetes all.yml
+assert_status 0 "the check agrees: ${out:0:300}"
+mv deep/queues .
+printf 'http: { listen = "0.0.0.0:1"; };\nbroker: { url = "amqps://rabbitmq"; };\n' >warren.cfg
 mv queues/b.cfg "queues/b c.cfg"
 run "$WARREN" generate kubernetes -c warren.cfg -o three
 assert_contains "$err" "queues/b c.cfg: got a name that no ConfigMap can hold" "a name that no key can be is refused"

@@ -32,7 +32,7 @@ topology = "check";
 plugins = ["$work/plugin.so"];
 state_dir = "$work/state/worker";
 broker: {
-    url = "amqp://$place";
+    url = "amqp://rabbitmq/${place#*/}";
     user_file = "$work/secrets/username";
     password_file = "$work/secrets/password";
     connect_wait = "0s";
@@ -70,7 +70,8 @@ C
 run "$WARREN" generate kubernetes -c config/warren.cfg -o manifests
 assert_status 0 "manifests are generated"
 ((status == 0)) || bail_out "nothing to try"
-sed -i '/^http:/d' config/warren.cfg # the workers here need no port
+# Here the broker is nearer, and the workers need no port.
+sed -i "/^http:/d; s|amqp://.*\";|amqp://$place\";|" config/warren.cfg
 export WARREN_CONFIG=$work/config/warren.cfg
 
 # A user for each Permission; the operator would do this.
