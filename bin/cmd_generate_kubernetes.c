@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: `warren generate kubernetes`: what the command line wishes, and nothing is written unless all of
 // it can work.
+#include <json-c/json.h>
 #include <string.h>
 
 #include "args.h"
@@ -10,11 +11,6 @@
 #include "say.h"
 #include "tree.h"
 #include "when.h"
-
-/* The first line of each file: what it is, and that it may be replaced. */
-#define MARK                                                                                       \
-    "# Written by `warren generate kubernetes`: change the queue files, or patch it in an "        \
-    "overlay.\n"
 
 enum { MIB = 1 << 20, REPLICAS_MOST = 10000, NAME_MOST = 36, JOB_MIB_MOST = 1 << 20 };
 
@@ -102,7 +98,7 @@ static int write_manifests(const struct args *args, const struct kube *kube,
                            const struct kube_wish *wish)
 {
     const char *folder = args_value(args, "output");
-    struct tree tree = { .mark = MARK };
+    struct tree tree = { .mark = KUBE_MARK };
     int code = kube_write(&tree, kube, wish);
     code = code ? code : tree_write(&tree, folder ? folder : "kubernetes", args_has(args, "force"));
     tree_done(&tree);
@@ -114,12 +110,23 @@ static int write_manifests(const struct args *args, const struct kube *kube,
     return code;
 }
 
+static json_object *list_means(const struct args *args)
+{
+    json_object *means = json_object_new_array();
+    size_t cursor = 0;
+    const char *given;
+    while ((given = args_next(args, "mean", &cursor))) {
+        (void)json_object_array_add(means, json_object_new_string(given));
+    }
+    return means;
+}
+
 int cmd_generate_kubernetes(const struct args *args)
 {
     struct plan plan;
     struct kube kube = { 0 };
     struct findings findings = { 0 };
-    struct kube_wish wish = { .args = args, .has_deletion_cost = args_has(args, "deletion-cost") };
+    struct kube_wish wish = { .wants_deletion_cost = args_has(args, "deletion-cost") };
     const char *path = args_config(args);
     int code = read_names(args, &wish);
     code = code ? code : read_numbers(args, &wish);
@@ -129,10 +136,11 @@ int cmd_generate_kubernetes(const struct args *args)
     if (code) {
         return code;
     }
+    wish.means = list_means(args);
     code = kube_open(&kube, &plan, path, &findings);
-    wish.has_deletion_cost = wish.has_deletion_cost || kube.has_deletion_cost;
     code = code || !findings.count ? code : refuse(&findings, path);
     code = code ? code : write_manifests(args, &kube, &wish);
+    (void)json_object_put(wish.means);
     kube_done(&kube);
     findings_done(&findings);
     plan_done(&plan);

@@ -14,11 +14,20 @@
 #include "findings.h"
 #include "generate.h"
 
-struct args;
+struct json_object;
 
 /* Where things are in a container. */
 #define KUBE_CONFIG "/etc/warren"
 #define KUBE_STATE "/var/lib/warren/state"
+
+/* The first line of each file that is written: what it is, and that it may be replaced. */
+#define KUBE_MARK                                                                                  \
+    "# Written by `warren generate kubernetes`: change the queue files, or patch it in an "        \
+    "overlay.\n"
+
+/* The file, and the line of it, that says what the command line said. */
+#define KUBE_WISH_FILE "base/kustomization.yaml"
+#define KUBE_WISH_LINE "# With: "
 
 enum {
     KUBE_GRACE_LEAST_S = 5,   /* above drain_timeout: connections are closed, the process ends */
@@ -59,9 +68,11 @@ struct kube_scaler {
     int64_t mean_ms;   /* a job of it, about, unless somebody says better */
 };
 
+enum { KUBE_HOST = 256 };
+
 /** Somebody that a pod talks to. */
 struct kube_peer {
-    char host[256];
+    char host[KUBE_HOST];
     int port;
     bool is_broker;
 };
@@ -115,6 +126,11 @@ void kube_done(struct kube *kube);
  * process. plan_done and kube_done afterwards in any case. */
 int kube_open(struct kube *kube, struct plan *plan, const char *path, struct findings *findings);
 
+/** What a host's name says: an address, a service of this cluster ("name" or "name.namespace.svc…"; then
+ * its parts, "" where it doesn't say), or somebody outside. */
+enum kube_place { KUBE_OUTSIDE, KUBE_SERVICE, KUBE_ADDRESS };
+enum kube_place kube_place_of(const char *host, char name[KUBE_HOST], char ns[KUBE_HOST]);
+
 /** The memory limit of a container whose handlers take `job_bytes` a thread, in MiB. */
 int64_t kube_memory_mib(const struct kube *kube, int64_t job_bytes);
 
@@ -131,9 +147,17 @@ struct kube_wish {
     int64_t replicas_most;
     int64_t target_ms;
     int64_t job_bytes;
-    bool has_deletion_cost;
-    const struct args *args; /* for --mean */
+    bool wants_deletion_cost;  /* even if the configuration doesn't */
+    struct json_object *means; /* of --mean: a list of "QUEUE=DURATION" */
 };
+
+/** The wish as JSON, for json_object_put, and back: then it borrows from that, and false says that it is
+ * none. */
+struct json_object *kube_wish_json(const struct kube_wish *wish);
+bool kube_wish_read(struct kube_wish *wish, struct json_object *all);
+
+/** Whether a value of --mean is of the right form, and names a queue that is consumed. */
+bool kube_is_mean(const struct kube *kube, const char *given);
 
 /** A file that is written, with its path below the folder. */
 struct tree;

@@ -6,6 +6,7 @@
 #define KUBERNETES_CHECK_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 
 #include "kubernetes.h"
 #include "manifests.h"
@@ -15,6 +16,7 @@ struct check {
     const struct kube *kube;
     const struct manifests *manifests;
     struct findings *findings;
+    bool takes_all; /* no worker has our main file, so that of each must be another text of it */
 };
 
 /** A pod template with a container that is a worker, or that declares the topology. */
@@ -22,7 +24,8 @@ struct check_pod {
     const char *file;
     const char *kind;
     const char *name;
-    json_object *spec; /* of the pod */
+    json_object *metadata; /* of the pod */
+    json_object *spec;     /* of the pod */
     json_object *container;
     const char *config; /* the path that its command line or environment names; "" for none */
 };
@@ -43,7 +46,17 @@ void check_files(const struct check *check, const struct check_pod *pod);
 /** Whether the pod mounts a ConfigMap with our main file in it. */
 bool check_has_config(const struct check *check, const struct check_pod *pod);
 
+/** Whether the pod has a main file, but another one than ours. */
+bool check_is_other(const struct check *check, const struct check_pod *pod);
+
 /** The ScaledObjects for a Deployment or StatefulSet. */
 void check_scalers(const struct check *check, const struct check_pod *pod);
+
+/** What the NetworkPolicies let through. */
+void check_network(const struct check *check, const struct check_pod *pod);
+
+/** The files that `warren generate kubernetes` wrote into a folder. Gives an exit code, after a message
+ * if it is not EXIT_DONE. */
+int check_written(const struct kube *kube, const char *folder, struct findings *findings);
 
 #endif

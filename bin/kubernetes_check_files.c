@@ -71,28 +71,10 @@ static json_object *config_map_of(const struct check *check, json_object *volume
     return *name ? manifests_find(check->manifests, "ConfigMap", name) : NULL;
 }
 
-bool check_has_config(const struct check *check, const struct check_pod *pod)
+/* The mount with the main file where nobody names its path; NULL: there is none. */
+static json_object *main_mount(const struct check *check, const struct check_pod *pod)
 {
     json_object *mounts = member_of(pod->container, "volumeMounts");
-    for (size_t i = 0; i < member_count(mounts); i++) {
-        json_object *mount = json_object_array_get_idx(mounts, i);
-        json_object *volume = check_volume(pod, member_text(mount, "name"));
-        json_object *map = config_map_of(check, volume);
-        const char *key = key_of(member_of(volume, "configMap"), check->kube->sources[0].path);
-        if (map && key && member_of(member_of(map, "data"), key)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The mount with the configuration: the one that its path is in, else the one that has the main file. */
-static json_object *config_mount(const struct check *check, const struct check_pod *pod)
-{
-    json_object *mounts = member_of(pod->container, "volumeMounts");
-    if (*pod->config) {
-        return check_mount(pod, pod->config);
-    }
     for (size_t i = 0; i < member_count(mounts); i++) {
         json_object *mount = json_object_array_get_idx(mounts, i);
         json_object *volume = check_volume(pod, member_text(mount, "name"));
@@ -103,6 +85,39 @@ static json_object *config_mount(const struct check *check, const struct check_p
         }
     }
     return NULL;
+}
+
+bool check_has_config(const struct check *check, const struct check_pod *pod)
+{
+    return main_mount(check, pod) != NULL;
+}
+
+/* The mount with the configuration: the one that its path is in, else the one that has the main file. */
+static json_object *config_mount(const struct check *check, const struct check_pod *pod)
+{
+    return *pod->config ? check_mount(pod, pod->config) : main_mount(check, pod);
+}
+
+static bool is_same(json_object *text, const struct kube_source *file)
+{
+    return (size_t)json_object_get_string_len(text) == file->size &&
+           memcmp(json_object_get_string(text), file->text, file->size) == 0;
+}
+
+bool check_is_other(const struct check *check, const struct check_pod *pod)
+{
+    const struct kube_source *ours = &check->kube->sources[0];
+    json_object *mount = config_mount(check, pod);
+    json_object *volume = mount ? check_volume(pod, member_text(mount, "name")) : NULL;
+    json_object *map = config_map_of(check, volume);
+    const char *path = ours->path;
+    if (*pod->config && mount) {
+        path = pod->config + strlen(member_text(mount, "mountPath"));
+        path += strspn(path, "/");
+    }
+    const char *key = map ? key_of(member_of(volume, "configMap"), path) : NULL;
+    json_object *text = key ? member_of(member_of(map, "data"), key) : NULL;
+    return text && !is_same(text, ours);
 }
 
 static void check_source(const struct check *check, const struct check_pod *pod,
@@ -118,9 +133,7 @@ static void check_source(const struct check *check, const struct check_pod *pod,
                    "the file as it stands here", "generate the manifests again");
         return;
     }
-    bool is_same = (size_t)json_object_get_string_len(text) == file->size &&
-                   memcmp(json_object_get_string(text), file->text, file->size) == 0;
-    if (!is_same) {
+    if (!is_same(text, file)) {
         check_note(check, pod, field, "another text", "the file as it stands here",
                    "generate the manifests again, or take over what was changed in them");
     }

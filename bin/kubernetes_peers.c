@@ -2,6 +2,7 @@
 // DESIGN: whom a worker's pod talks to, from the URLs of the configuration: the brokers, their management
 // API, the collector of traces. A network policy allows these and nothing else. The URLs were checked
 // when the configuration was read, so this only takes them apart.
+#include <arpa/inet.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,33 @@
 #include "member.h"
 
 enum { AMQP_PORT = 5672, AMQPS_PORT = 5671, HTTP_PORT = 80, HTTPS_PORT = 443 };
+
+enum kube_place kube_place_of(const char *host, char name[KUBE_HOST], char ns[KUBE_HOST])
+{
+    unsigned char binary[sizeof(struct in6_addr)];
+    const char *dot = strchr(host, '.');
+    const char *svc = strstr(host, ".svc");
+    *name = *ns = '\0';
+    if (inet_pton(AF_INET, host, binary) == 1 || inet_pton(AF_INET6, host, binary) == 1) {
+        return KUBE_ADDRESS;
+    }
+    if (!dot) {
+        (void)snprintf(name, KUBE_HOST, "%s", host);
+        return *host ? KUBE_SERVICE : KUBE_OUTSIDE;
+    }
+    if (!svc || (svc[4] && svc[4] != '.') || svc <= dot) {
+        return KUBE_OUTSIDE;
+    }
+    const char *last = svc; /* a pod's own name has more parts: pod.service.namespace.svc */
+    while (last[-1] != '.') {
+        last--;
+    }
+    (void)snprintf(ns, KUBE_HOST, "%.*s", (int)(svc - last), last);
+    if (last - 1 == dot) {
+        (void)snprintf(name, KUBE_HOST, "%.*s", (int)(dot - host), host);
+    }
+    return KUBE_SERVICE;
+}
 
 /* `host` is "name", "name:port" or "[address]:port". */
 static void add_peer(struct kube *kube, const char *host, size_t size, int port, bool is_broker)

@@ -2,7 +2,6 @@
 // DESIGN: what a pod mounts and whom it may talk to. Files that options point to come from one Secret,
 // each folder of them as a volume; the topology's Job has the same files from another Secret, where
 // workers may not declare anything themselves.
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,44 +169,17 @@ static void secret_tokens(struct tokens *tokens, const struct kube *kube,
 
 /* --- whom it may talk to --- */
 
-/* The parts of "name.namespace.svc[.cluster.local]" or "name"; false: it isn't in this cluster. */
-static bool is_service(const char *host, char name[256], char ns[256])
-{
-    const char *dot = strchr(host, '.');
-    const char *svc = strstr(host, ".svc");
-    *ns = '\0';
-    if (!dot) {
-        (void)snprintf(name, 256, "%s", host);
-        return strcmp(host, "localhost") != 0;
-    }
-    if (!svc || (svc[4] && svc[4] != '.') || svc <= dot) {
-        return false;
-    }
-    (void)snprintf(name, 256, "%.*s", (int)(dot - host), host);
-    const char *last = svc; /* a pod's own name has more parts: pod.service.namespace.svc */
-    while (last[-1] != '.') {
-        last--;
-    }
-    (void)snprintf(ns, 256, "%.*s", (int)(svc - last), last);
-    if (last - 1 != dot) {
-        *name = '\0';
-    }
-    return true;
-}
-
 static void write_destination(FILE *out, const struct kube_peer *peer)
 {
-    unsigned char binary[sizeof(struct in6_addr)];
-    char name[256];
-    char ns[256];
-    bool is_v4 = inet_pton(AF_INET, peer->host, binary) == 1;
-    bool is_v6 = inet_pton(AF_INET6, peer->host, binary) == 1;
-    if (is_v4 || is_v6) {
+    char name[KUBE_HOST];
+    char ns[KUBE_HOST];
+    enum kube_place place = kube_place_of(peer->host, name, ns);
+    if (place == KUBE_ADDRESS) {
         fprintf(out, "- to:\n    - ipBlock:\n        cidr: '%s/%d'\n  ports:\n", peer->host,
-                is_v4 ? 32 : 128);
+                strchr(peer->host, ':') ? 128 : 32);
         return;
     }
-    if (!is_service(peer->host, name, ns)) { /* a policy knows no names: any host on this port */
+    if (place == KUBE_OUTSIDE) { /* a policy knows no names: any host on this port */
         fputs("- ports:\n", out);
         return;
     }
@@ -247,10 +219,10 @@ static void egress_token(struct tokens *tokens, const struct kube *kube)
 /* The cluster that the broker's URL names, if it is in this one. */
 static void cluster_tokens(struct tokens *tokens, const struct kube *kube)
 {
-    char name[256];
-    char ns[256];
+    char name[KUBE_HOST];
+    char ns[KUBE_HOST];
     const char *host = kube->peer_count ? kube->peers[0].host : "";
-    bool is_ours = is_service(host, name, ns) && *name;
+    bool is_ours = kube_place_of(host, name, ns) == KUBE_SERVICE && *name;
     const char *ca = "";
     for (size_t i = 0; i < kube->file_count; i++) {
         bool is_ca = strcmp(kube->files[i].option, "broker.tls.ca_file") == 0;

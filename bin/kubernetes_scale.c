@@ -2,10 +2,10 @@
 // DESIGN: one trigger for each queue that a worker consumes. What the numbers were reckoned with stands
 // beside them as JSON, so that they can be checked without the command line that made them.
 #include <inttypes.h>
+#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "args.h"
 #include "command.h"
 #include "escape.h"
 #include "kubernetes_write.h"
@@ -28,11 +28,10 @@ static const struct kube_scaler *scaler_of(const struct kube *kube, const char *
 }
 
 /* --mean QUEUE=DURATION: each must name a queue. */
-static int check_means(const struct kube *kube, const struct args *args)
+static int check_means(const struct kube *kube, json_object *means)
 {
-    size_t cursor = 0;
-    const char *given;
-    while ((given = args_next(args, "mean", &cursor))) {
+    for (size_t i = 0; i < member_count(means); i++) {
+        const char *given = json_object_get_string(json_object_array_get_idx(means, i));
         int64_t ms = 0;
         const char *equals = strrchr(given, '=');
         if (!equals || !when_duration(equals + 1, &ms) || ms < 1) {
@@ -47,12 +46,19 @@ static int check_means(const struct kube *kube, const struct args *args)
     return EXIT_DONE;
 }
 
-static int64_t mean_of(const struct kube_scaler *scaler, const struct args *args)
+bool kube_is_mean(const struct kube *kube, const char *given)
+{
+    int64_t ms = 0;
+    const char *equals = given ? strrchr(given, '=') : NULL;
+    return equals && when_duration(equals + 1, &ms) && ms > 0 &&
+           scaler_of(kube, given, (size_t)(equals - given));
+}
+
+static int64_t mean_of(const struct kube_scaler *scaler, json_object *means)
 {
     int64_t ms = scaler->mean_ms;
-    size_t cursor = 0;
-    const char *given;
-    while ((given = args_next(args, "mean", &cursor))) {
+    for (size_t i = 0; i < member_count(means); i++) {
+        const char *given = json_object_get_string(json_object_array_get_idx(means, i));
         const char *equals = strrchr(given, '=');
         size_t size = equals ? (size_t)(equals - given) : 0;
         if (size == strlen(scaler->queue) && strncmp(given, scaler->queue, size) == 0) {
@@ -77,7 +83,7 @@ static void scale_token(struct tokens *tokens, const struct kube *kube,
         const struct kube_scaler *scaler = &kube->scalers[i];
         fputs(i ? ", " : "", writer.out);
         escape_json_string(writer.out, scaler->queue, strlen(scaler->queue));
-        fprintf(writer.out, ": \"%s\"", duration_text(duration, mean_of(scaler, wish->args)));
+        fprintf(writer.out, ": \"%s\"", duration_text(duration, mean_of(scaler, wish->means)));
     }
     if (is_open) {
         fputs("}}", writer.out);
@@ -141,7 +147,7 @@ static void triggers_token(struct tokens *tokens, const struct kube *kube,
     bool is_open = writer_open(&writer);
     for (size_t i = 0; is_open && i < kube->scaler_count; i++) {
         const struct kube_scaler *scaler = &kube->scalers[i];
-        int64_t mean_ms = mean_of(scaler, wish->args);
+        int64_t mean_ms = mean_of(scaler, wish->means);
         write_trigger(writer.out, kube, scaler, wish,
                       kube_scale_value(scaler->threads, wish->target_ms, mean_ms));
     }
@@ -169,7 +175,7 @@ int scale_tokens(struct tokens *tokens, const struct kube *kube, const struct ku
 {
     const char *url = member_text(member_of(kube->plan->root, "broker"), "management_url");
     bool is_tls = *url ? strncmp(url, "https:", 6) == 0 : kube->is_tls;
-    int code = check_means(kube, wish->args);
+    int code = check_means(kube, wish->means);
     if (code) {
         return code;
     }

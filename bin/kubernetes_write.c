@@ -5,6 +5,7 @@
 #include "kubernetes_write.h"
 
 #include <inttypes.h>
+#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,7 @@ static void name_tokens(struct tokens *tokens, const struct kube *kube,
                         const struct kube_wish *wish)
 {
     char drain[DURATION_TEXT];
+    bool has_cost = wish->wants_deletion_cost || kube->has_deletion_cost;
     token_set(tokens, "name", "%s", wish->name);
     token_set(tokens, "ns", "%s", wish->ns);
     token_set(tokens, "hash", "%016" PRIx64, kube->hash);
@@ -53,8 +55,8 @@ static void name_tokens(struct tokens *tokens, const struct kube *kube,
     token_set(tokens, "state_dir", "%s", kube->state_dir ? kube->state_dir : "");
     token_set(tokens, "state_volume", "%s", kube->state_volume ? kube->state_volume : "");
     token_set(tokens, "state_auto", "%s", kube->names_state_dir ? "yes" : "");
-    token_set(tokens, "deletion_cost", "%s", wish->has_deletion_cost ? "yes" : "");
-    token_set(tokens, "token", "%s", wish->has_deletion_cost ? "true" : "false");
+    token_set(tokens, "deletion_cost", "%s", has_cost ? "yes" : "");
+    token_set(tokens, "token", "%s", has_cost ? "true" : "false");
     token_set(tokens, "drain", "%s", duration_text(drain, kube->drain_ms));
 }
 
@@ -89,6 +91,15 @@ static void number_tokens(struct tokens *tokens, const struct kube *kube,
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         token_set(tokens, rows[i].name, "%" PRId64, rows[i].number);
     }
+}
+
+static void wish_token(struct tokens *tokens, const struct kube_wish *wish)
+{
+    json_object *all = kube_wish_json(wish);
+    token_set(tokens, "wish", KUBE_WISH_LINE "%s",
+              json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN |
+                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
+    (void)json_object_put(all);
 }
 
 static void image_token(struct tokens *tokens, const struct kube_wish *wish)
@@ -163,6 +174,7 @@ int kube_write(struct tree *tree, const struct kube *kube, const struct kube_wis
     name_tokens(&tokens, kube, wish);
     number_tokens(&tokens, kube, wish);
     image_token(&tokens, wish);
+    wish_token(&tokens, wish);
     pod_tokens(&tokens, kube, wish);
     broker_tokens(&tokens, kube, wish);
     rules_token(&tokens, "alerts", kube, wish->runbooks, false);

@@ -253,9 +253,92 @@ queueName: emails | queueName: email | none for queue emails
 queueName: emails | queueName: email | got queue email,
 vhostName: \/ | vhostName: \/shop | want /; it is
 cooldownPeriod: 2460 | cooldownPeriod: 2400 | want more than 2400
+port: 5671 | port: 5672 | NetworkPolicy, egress: got no rule that lets it through, want rabbitmq, port 5671
+port: 15671 | port: 15672 | NetworkPolicy, egress: got no rule that lets it through, want rabbitmq, port 15671
+app.kubernetes.io\/name: rabbitmq | app.kubernetes.io\/name: other | NetworkPolicy, egress: got no rule that lets it through, want rabbitmq, port 5671
+    - port: 9400 |     - port: 9401 | NetworkPolicy, ingress: got no rule for the port, want port 9400
+warren\/config-hash:  | warren\/config-hash: 0 | annotations, warren/config-hash: got 0
 CHANGES
 )
 assert_eq "$found" "$changes" "each of $changes mistakes is found"
+# Programs beside it, and workers with another configuration, are none of its business.
+cat >others.yml <<'YAML'
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  template:
+    spec:
+      containers:
+        - { name: web, image: web, command: [sh, -c, "exec httpd"] }
+        - { name: other, image: other, args: [--config, /etc/other.conf] }
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: second }
+data: { warren.cfg: "namespace = \"second\";" }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: second }
+spec:
+  template:
+    spec:
+      containers:
+        - name: worker
+          image: second
+          command: [/usr/bin/warren, run, -c, /etc/second/warren.cfg]
+          volumeMounts: [{ name: config, mountPath: /etc/second }]
+      volumes: [{ name: config, configMap: { name: second } }]
+YAML
+cat all.yml others.yml >with.yml
+run "$WARREN" config check -c "$config" --kubernetes with.yml
+assert_status 0 "others beside it don't matter: ${out:0:300}"
+run "$WARREN" config check -c "$config" --kubernetes others.yml
+assert_contains "$out" "Deployment/second: the file warren.cfg of ConfigMap/second: got another text" "the only worker is looked at whatever it has"
+run grep -cE 'Deployment/web' <<<"$out"
+assert_eq "$out" 0 "what is none isn't even then"
+sed 's/^        image: warren:0.1.0$/&\n        args: [--config, x]/; s/^        - warren$/        - \/bin\/sh/' all.yml >with.yml
+run "$WARREN" config check -c "$config" --kubernetes with.yml
+assert_status 0 "a shell around it is a worker with its ConfigMap: ${out:0:300}"
+
+# What was generated is what would be generated now, to the byte; what isn't ours isn't.
+drift()
+{
+    local file=$1 change=$2 want=$3
+    rm -rf drift
+    cp -r one drift
+    sed -i "$change" "drift/$file"
+    run "$WARREN" config check -c "$config" --kubernetes drift
+    assert_status 7 "found: $file $change"
+    assert_contains "$out" "drift/$file:" "in this file"
+    assert_contains "$out" "$want" "with what it is and should be"
+}
+drift rabbitmq/permissions.yaml 's/(emails|reports)/(emails)/' '(emails)('
+drift monitoring/prometheusrule.yaml 's/WarrenJobStuck/WarrenJobStick/' 'got "- alert: WarrenJobStick", want "- alert: WarrenJobStuck"'
+drift overlays/keda/scaledobject.yaml 's/queueName: reports$/queueName: report/' 'got "queueName: report", want "queueName: reports"'
+drift base/networkpolicy.yaml 's/port: 5671/port: 5670/' 'got "port: 5670", want "port: 5671"'
+drift base/poddisruptionbudget.yaml '$d' 'got the end of the file, want "'
+drift base/kustomization.yaml '/^# With/d' 'no line "# With: {…}"'
+sed -i 1d drift/base/*.yaml
+run "$WARREN" config check -c "$config" --kubernetes drift
+assert_status 0 "files without the mark are somebody's own"
+mkdir -p changed
+cp -r "${config%/*}/." changed
+sed -i 's/^    url = .*/    url = "amqps:\/\/10.1.2.3:5999";/' changed/warren.cfg
+run "$WARREN" config check -c changed --kubernetes one
+assert_contains "$out" "NetworkPolicy, egress: got no rule that lets it through, want 10.1.2.3, port 5999" "another broker is found"
+assert_contains "$out" "one/base/networkpolicy.yaml:" "in the file, too"
+run "$WARREN" generate kubernetes -c changed -o named --mean emails=1s --replicas 3 --max-replicas 30 --name mail --namespace mails --image 'r/m:1' --deletion-cost
+run "$WARREN" config check -c changed --kubernetes named
+assert_status 0 "the check knows what the command line said"
+sed -i 's/name = "emails"/name = "letters"/' changed/queues/10-emails.cfg
+run "$WARREN" config check -c changed --kubernetes named
+assert_status 7 "a queue that has another name now is found"
+for file in base/config overlays/keda/scaledobject rabbitmq/permissions; do
+    assert_contains "$out" "named/$file.yaml:" "in $file.yaml"
+done
 echo 'key: &a [1]
 other: *a' >wrong.yml
 run "$WARREN" config check -c "$config" --kubernetes wrong.yml
