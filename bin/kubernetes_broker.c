@@ -281,6 +281,17 @@ static void write_shield(struct broker *broker)
     free(pattern);
 }
 
+/* Empty for the one that is there anyway. */
+static void vhost_token(struct tokens *tokens, const struct kube *kube)
+{
+    struct writer writer;
+    bool is_open = writer_open(&writer);
+    if (is_open && strcmp(kube->vhost, "/") != 0) {
+        yaml_string(writer.out, kube->vhost);
+    }
+    token_take(tokens, "other_vhost", is_open ? writer_take(&writer) : NULL);
+}
+
 /* The text of a place, whose own place for the cluster is filled already. */
 static void rights_token(struct tokens *tokens, const char *name, struct broker *broker,
                          void (*write)(struct broker *broker))
@@ -310,6 +321,7 @@ void broker_tokens(struct tokens *tokens, const struct kube *kube, const struct 
         return;
     }
     settings_tokens(tokens);
+    vhost_token(tokens, kube);
     rights_token(tokens, "users", &broker, write_users);
     rights_token(tokens, "permissions", &broker, write_permissions);
     rights_token(tokens, "topic_permissions", &broker, write_topic_permissions);

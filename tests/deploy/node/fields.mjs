@@ -29,6 +29,10 @@ export const rabbitmq = {
     'rabbitmqClusterReference!': cluster, importCredentialsSecret: reference, tags: ['string'],
     limits: { connections: 'number', channels: 'number' },
   },
+  Vhost: {
+    'rabbitmqClusterReference!': cluster, 'name!': 'string', tracing: 'boolean', tags: ['string'],
+    defaultQueueType: 'string',
+  },
   Permission: {
     'rabbitmqClusterReference!': cluster, 'vhost!': 'string', user: 'string', userReference: reference,
     'permissions!': { configure: 'string', write: 'string', read: 'string' },
