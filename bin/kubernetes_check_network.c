@@ -72,7 +72,7 @@ static bool is_in_block(const char *address, const char *block)
     int family = strchr(address, ':') ? AF_INET6 : AF_INET;
     int most = family == AF_INET ? 32 : 128;
     (void)snprintf(network, sizeof network, "%.*s", slash ? (int)(slash - block) : 0, block);
-    if (inet_pton(family, address, one) != 1 || inet_pton(family, network, other) != 1) {
+    if (!slash || inet_pton(family, address, one) != 1 || inet_pton(family, network, other) != 1) {
         return false;
     }
     long bits = strtol(slash + 1, NULL, 10);
