@@ -10,8 +10,7 @@
 refer()
 {
     rm -rf "$work/reference"
-    mkdir "$work/reference"
-    (cd "$1" && WARREN_REFERENCE=$work/reference WARREN_VERSION=0.0.0 doxygen docs/reference/Doxyfile)
+    "$1/docs/reference/make" "$work/reference" 0.0.0
 }
 
 run refer "$root"
@@ -25,6 +24,26 @@ done < <(sed -n '/^WARREN_API /{:a;/(/!{N;ba};s/[^(]*[ *]\(warren_[a-z_]*\)(.*/\
     sed -n 's/^} \(warren_[a-z_]*\);$/\1/p; s/^    \(WARREN_[A-Z_0-9]*\) = .*/\1/p' "$root"/lib/include/warren/*.h)
 assert_eq "$missing" "" "the reference has every function, struct and value"
 assert_contains "$(cat "$work/reference/html/index.html")" "Position says who owns" "and a page that says what holds everywhere"
+
+touch "$work/reference/html/of_a_header_that_is_gone.html"
+run "$root/docs/reference/make" "$work/reference" 0.0.0
+assert_eq "$status$(ls "$work/reference/html" | grep -c gone)" 00 "written anew, it has nothing of the last one"
+
+# --- without a place nothing is written -----------------------------------------------------------
+
+mkdir -p "$work/bare/lib/include" "$work/bare/docs"
+cp -r "$root/lib/include/warren" "$work/bare/lib/include/"
+cp -r "$root/docs/reference" "$work/bare/docs/"
+touch "$work/mark"
+cd "$work/bare" || bail_out "no $work/bare"
+run env WARREN_REFERENCE= docs/reference/make "" 0.0.0
+assert_status 2 "an empty folder is refused"
+assert_contains "$err" "want a folder" "with a sentence"
+run env WARREN_REFERENCE= doxygen docs/reference/Doxyfile
+assert_status 1 "doxygen alone fails"
+assert_eq "$(find "$work/bare" / -maxdepth 1 -name html -newer "$work/mark")$(diff -rq "$root/docs/reference" docs/reference)" "" \
+    "and neither leaves anything"
+cd "$work" || bail_out "no $work"
 
 # --- what isn't documented is found ---------------------------------------------------------------
 
