@@ -88,6 +88,7 @@ This package has what a debugger wants to know about the library and the
 command."
   "libwarren0 (= ${WARREN_DEBIAN_VERSION}) | warren (= ${WARREN_DEBIAN_VERSION})")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_RECOMMENDS libcurl4) # loaded only where traces are exported
+set(CPACK_DEBIAN_COMMAND_PACKAGE_RECOMMENDS procps) # /bin/kill, by which the units reload
 set(CPACK_DEBIAN_COMMAND_PACKAGE_SUGGESTS "rabbitmq-server, warren-doc")
 set(CPACK_DEBIAN_DOCUMENTATION_PACKAGE_ARCHITECTURE all)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA "${CMAKE_CURRENT_LIST_DIR}/library/symbols;\

@@ -53,6 +53,8 @@ done
 run lintian --allow-root --fail-on error,warning "$packages"/*.deb
 assert_status 0 "lintian finds no error and no warning"
 assert_eq "$out" "" "and says nothing"
+run lintian --allow-root --tags unused-override "$packages"/*.deb
+assert_eq "$out" "" "no override is for nothing"
 
 # --- what is where --------------------------------------------------------------------------------
 
@@ -86,6 +88,40 @@ for page in "$root"/docs/*.md; do
     has warren-doc "/usr/share/doc/warren-doc/$(basename "$page")" "$(basename "$page") is in warren-doc"
 done
 
+# --- what is in them ------------------------------------------------------------------------------
+
+for name in "${names[@]}"; do dpkg-deb -x "$(package "$name")" "$work/together"; done
+
+# Links, as they will lead when all packages are installed; Debian's own files are not ours to see.
+strays()
+{
+    local link target
+    find "$work/together" -type l -printf '%P\n' | sort | while read -r link; do
+        target=$(readlink "$work/together/$link")
+        if [[ $target == /* ]]; then
+            [[ $target == /usr/* && -e $work/together$target ]] || echo "/$link -> $target"
+        elif [[ ! -e $work/together/$link ]]; then
+            echo "/$link -> $target"
+        fi
+    done
+}
+assert_eq "$(strays)" "" "no link leads to nowhere, or out of /usr"
+# Whoever a script of the reference names.
+holders()
+{
+    find "$work/together/usr/share/doc/warren-doc" -name '*.js' -exec sed -nE \
+        's/.*(Copyright|\([cC]\)) +(\([cC]\) +)?([0-9]+[^ ]* +)?(by +)?([A-Za-z]+( [a-z]+)? [A-Z][a-z]+).*/\5/p' {} + | sort -u
+}
+missing=$(holders | grep -vFf <(sed -nE '/^Copyright/,/^License/s/^([A-Za-z]+:)? *([0-9-]+ )?([^,]*).*/\3/p' \
+    "$work/together/usr/share/doc/warren-doc/copyright" | sed 's/ and other.*//'))
+assert_eq "$missing" "" "whose script comes along with the reference, has his name in the copyright file"
+assert_contains "$(holders)" "Dimitri van Heesch" "(there are such scripts)"
+
+# Pages are looked at unpacked; what a debugger reads, too.
+find "$work/together" -type f -name '*.gz' -exec gzip -d {} +
+find "$work/together" -type f -name '*.debug' -exec objcopy --decompress-debug-sections {} \;
+assert_eq "$(grep -rlFa -e "$root" "$work/together" | sed "s|^$work/together||")" "" "no file has the path of the sources"
+
 # --- what they need -------------------------------------------------------------------------------
 
 assert_contains "$(field libwarren0 Depends)" 'librabbitmq4 (>= ' "the library's needs are those of its symbols"
@@ -97,6 +133,7 @@ for library in librabbitmq-dev libjson-c-dev libconfig-dev libssl-dev libmicroht
     assert_contains "$(field libwarren-dev Depends)" "$library" "the archive's users have $library"
 done
 assert_contains "$(field warren Depends)" 'libncursesw6' "the command has what it is linked to"
+assert_contains "$(field warren Recommends)" procps "and the unit its /bin/kill"
 assert_eq "$(field warren-doc Architecture)" all "pages are for all architectures"
 assert_eq "$(control_file libwarren0 triggers)" 'activate-noawait ldconfig' "the loader's cache is renewed"
 assert_eq "$(control_file libwarren0 symbols)" "$(cat "$root/deploy/packages/library/symbols")" "dpkg learns the symbols"
