@@ -11,7 +11,8 @@
 #     run beside_root mount -o remount,ro "$clean_root" # in its namespaces, but this machine's programs
 #
 # The Debian is unpacked once a machine, in $WARREN_CLEAN_ROOT or /var/cache/warren/bookworm, and never
-# changed: a test writes to an overlay in $work. All that runs in it lives in a process namespace
+# changed: a test writes to an overlay in $work, or in memory where $work is on a file system that can't be
+# the upper part of one (such as a container's own overlay). All that runs in it lives in a process namespace
 # that ends with the test, however it ends. The network is this machine's, so the private broker is
 # there at its URL. `keep_downloads` at the end spares the next test the download of what apt fetched.
 
@@ -33,7 +34,12 @@ hold_root()
     # shellcheck disable=SC2016 # for the inner shell
     exec setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child sh -c '
         root=$1
-        mount -t overlay -o "lowerdir=$2,upperdir=$3/upper,workdir=$3/work" overlay "$root" &&
+        overlay() { mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$root"; }
+        in_memory() {
+            mkdir "$2/memory" && mount -t tmpfs tmpfs "$2/memory" && mkdir "$2/memory/work" &&
+                cp -a "$2/upper" "$2/memory/" && overlay "$1" "$2/memory"
+        }
+        { overlay "$2" "$3" || in_memory "$2" "$3"; } &&
             mount -t proc proc "$root/proc" && mount -t tmpfs tmpfs "$root/dev/shm" &&
             mount -t tmpfs tmpfs "$root/tmp" && chmod 1777 "$root/tmp" &&
             mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts" &&
@@ -86,9 +92,9 @@ in_root_as()
 # keep_downloads: what apt fetched from Debian, for later tests.
 keep_downloads()
 {
-    local archives=$work/overlay/upper/var/cache/apt/archives file
-    for file in "$archives"/*.deb; do
-        [[ ! -e $downloads/${file##*/} ]] || continue
-        cp "$file" "$downloads/.${file##*/}.$$" && mv "$downloads/.${file##*/}.$$" "$downloads/${file##*/}"
-    done
+    # shellcheck disable=SC2016 # for the inner shell
+    beside_root bash -c 'for file in "$1"/*.deb; do
+        [[ -e $file && ! -e $2/${file##*/} ]] || continue
+        cp "$file" "$2/.${file##*/}.$$" && mv "$2/.${file##*/}.$$" "$2/${file##*/}"
+    done' keep "$clean_root/var/cache/apt/archives" "$downloads"
 }
