@@ -1,13 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Reads pages of Markdown, for test_docs.sh and test_docs_links.sh.
+"""Reads pages of Markdown, for test_docs.sh and test_docs_form.sh.
 
   page.py cut PAGE FOLDER        write each fenced block to FOLDER/NNN and its rule to FOLDER/NNN.rule,
                                  a line `word<TAB>value` each; comments that stand alone and are
-                                 an order to the test (ALONE) are blocks without lines
+                                 an order to the test (ALONE) are blocks without lines. What would
+                                 go unseen is an error: a comment above a block that is no order, a
+                                 fence of `~~~`, one in a quotation or behind the mark of a list,
+                                 one without an end
   page.py match EXPECTED SEEN    is what was seen what the page shows? `…` stands for any text of a
                                  line, a line of nothing else for any lines. Prints the difference
   page.py holds EXPECTED SEEN    is each line of it somewhere in what was seen?
+  page.py not-run PAGE...        print page and reason of each block that no test runs as it stands
   page.py links PAGE...          print each relative link, picture or anchor that leads nowhere
 """
 import re
@@ -17,6 +21,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 FENCE = re.compile(r"^( *)(`{3,})([^`]*)$")
+UNSEEN = re.compile(r"^ *(~{3,}|((>|[-*+]|\d+\.) *)+(`{3,}|~{3,}))")
 COMMENT = re.compile(r"^ *<!-- (.*) -->$")
 # What a comment may tell the test. Others are comments for people.
 WORDS = ("file", "save", "inside", "run", "background", "until", "again", "says", "exit", "output",
@@ -47,23 +52,36 @@ def is_indented_code(lines, index):
     return True
 
 
+class Unread(Exception):
+    """Something that a reader takes for a block or an order, and the test would not see."""
+
+
 def blocks(lines):
     """Yields (number of the line, rule, text) for each block."""
-    before, index = {}, 0
+    before, stray, index = {}, None, 0
     while index < len(lines):
         line = lines[index]
         fence, comment = FENCE.match(line), COMMENT.match(line)
         if fence:
             indent, ticks, language = fence.groups()
+            if stray:
+                raise Unread(f"{index}: no order to the test, and above a block: {stray}")
             end = index + 1
             while end < len(lines) and lines[end].strip() != ticks:
                 end += 1
+            if end == len(lines):
+                raise Unread(f"{index + 1}: this block has no end")
             text = [part.removeprefix(indent) for part in lines[index + 1:end]]
             yield index + 1, {"language": language.strip(), **before}, text
             before, index = {}, end + 1
             continue
+        if UNSEEN.match(line):
+            raise Unread(f"{index + 1}: want a fence of ``` on a line of its own, in no quotation: {line}")
         if comment:
             told = orders(comment.group(1))
+            if before:
+                raise Unread(f"{index + 1}: a second comment above a block: join them by '; '")
+            stray = None if told else line
             if told and next(iter(told)) in ALONE:
                 yield index + 1, told, []
             elif told:
@@ -73,13 +91,22 @@ def blocks(lines):
             while index + 1 < len(lines) and lines[index + 1].startswith("    "):
                 index += 1
         elif line.strip():
-            before = {}
+            before, stray = {}, None
         index += 1
 
 
+def blocks_of(page):
+    return blocks(Path(page).read_text(encoding="utf-8").split("\n"))
+
+
+def not_run(page):
+    for _, rule, _ in blocks_of(page):
+        if "not run" in rule:
+            yield f"{page}: {rule['not run']}"
+
+
 def cut(page, folder):
-    lines = Path(page).read_text(encoding="utf-8").split("\n")
-    for number, (line, rule, text) in enumerate(blocks(lines)):
+    for number, (line, rule, text) in enumerate(blocks_of(page)):
         name = Path(folder) / f"{number:03}"
         name.write_text("".join(part + "\n" for part in text), encoding="utf-8")
         rule["line"] = str(line)
@@ -185,7 +212,13 @@ def links(page):
 def main():
     verb, arguments = sys.argv[1], sys.argv[2:]
     if verb == "cut":
-        cut(*arguments)
+        try:
+            cut(*arguments)
+        except Unread as wrong:
+            print(f"{arguments[0]}:{wrong}", file=sys.stderr)
+            return 1
+    elif verb == "not-run":
+        print("\n".join(line for page in arguments for line in not_run(page)))
     elif verb in ("match", "holds"):
         return globals()[verb](*arguments)
     elif verb == "links":

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # The form of the pages: every relative link, picture and anchor leads somewhere, every page stands in an
-# index, words are spelt right, and Markdown is what it looks like. What is in their blocks:
-# test_docs.sh.
+# index, words are spelt right, Markdown is what it looks like, and what test_docs.sh does not do with their
+# blocks is written down: tests/deploy/page.py not-run README.md $(find docs -name '*.md' | sort) >tests/deploy/not_run.txt
 # shellcheck source=tests/support/lib.sh
 . "$1/tests/support/lib.sh"
 cd "$root" || bail_out "no $root"
@@ -41,6 +41,35 @@ run /usr/bin/python3 tests/deploy/page.py links $(pages)
 assert_eq "$out" '' 'every link leads somewhere'
 assert_eq "$(strays)" '' 'every page stands in the index of its folder'
 assert_eq "$(forgotten)" '' 'every file of config/recipes stands on a page'
+
+# --- blocks that would go unseen, or are not run --------------------------------------------------
+
+# refused WHAT WANT LINE...: test_docs.sh would stop at such a page.
+refused()
+{
+    printf '%s\n' "${@:3}" >"$work/page.md"
+    run /usr/bin/python3 tests/deploy/page.py cut "$work/page.md" "$work"
+    if ((status)) && [[ $err == *"$2"* ]]; then ok "$1 is an error"; else fail "$1 is an error" "$status $out$err" "$2"; fi
+}
+
+refused 'a comment above a block that is no order' 'page.md:1: no order' '<!-- notrun: x -->' '```sh' 'false' '```'
+refused 'also with a line between' 'no order' '<!-- for people -->' '' '```sh' 'false' '```'
+refused 'a second comment above a block' 'page.md:2: a second' '<!-- again -->' '<!-- exit: 1 -->' '```sh' 'false' '```'
+refused 'a fence of ~~~' 'page.md:1: want a fence' '~~~sh' 'false' '~~~'
+refused 'a block in a quotation' 'want a fence' 'word' '> ```sh' '> false' '> ```'
+refused 'a block behind the mark of a list' 'want a fence' '- ```sh' '  false' '  ```'
+refused 'a block without an end' 'page.md:1: this block has no end' '```sh' 'false'
+
+# shellcheck disable=SC2046 # words
+/usr/bin/python3 tests/deploy/page.py not-run README.md $(find docs -name '*.md' | sort) >"$work/not_run"
+run diff tests/deploy/not_run.txt "$work/not_run"
+assert_eq "$out" '' 'tests/deploy/not_run.txt has the blocks that are not run as they stand, and no other'
+missing=''
+while read -r name; do
+    [[ -n $(find tests -name "$name") ]] || missing+=" $name"
+done < <(grep -oE 'test_[a-z_]+\.(sh|c)' "$work/not_run" | sort -u)
+assert_eq "$missing" '' 'and the tests that they name are there'
+assert_eq "$(sed -nE 's/.* but for ([0-9]+) blocks.*/\1/p' docs/README.md)" "$(wc -l <tests/deploy/not_run.txt)" 'docs/README.md says how many they are'
 
 # shellcheck disable=SC2046 # words
 run codespell $(pages) docs/*.svg config
