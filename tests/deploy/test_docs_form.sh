@@ -78,6 +78,15 @@ assert_eq "$out" '' 'words are spelt right'
 run /usr/bin/mdl -s tests/deploy/markdown.rb README.md docs deploy/rabbitmq/README.md
 assert_eq "$out" '' 'Markdown is as tests/deploy/markdown.rb says'
 
+# needed FILE: what its first `apt… install` names, one a line.
+needed()
+{
+    sed -nE '/apt(-get)? .*install/,/[^\\]$/p' "$1" | sed -n '1,/libyaml-dev/p' | grep -oE '[a-z0-9-]+' |
+        grep -vxE 'sudo|apt|apt-get|install|RUN|update|y|-y|--no-install-recommends' | sort
+}
+assert_eq "$(needed README.md)" "$(needed deploy/container/Containerfile)" "the README names what the image's packages are built with"
+assert_contains "$(needed README.md)" librabbitmq-dev "(it names something)"
+
 lines=$(wc -l <bin/examples/hello/hello.c)
 assert_eq "$((lines <= 25))" 1 "the README's first example has $lines lines, at most 25"
 finish
