@@ -140,6 +140,25 @@ pages_and_completion()
     assert_lacks "$out$err" 'not found' "the loader finds every library"
 }
 
+# --- what only some want --------------------------------------------------------------------------
+
+documentation_and_symbols()
+{
+    apt install "/tmp/packages/$(basename "$packages"/warren-doc_*.deb)" "/tmp/packages/$(basename "$packages"/warren-dbgsym_*.deb)"
+    assert_eq "$?" 0 "warren-doc and warren-dbgsym are installed beside the others"
+    run as_ada 'cat /usr/share/doc/warren-doc/first-job.md /usr/share/doc/warren-doc/reference/index.html'
+    assert_status 0 "pages and reference are there to read"
+    # shellcheck disable=SC2016 # for the inner shell
+    run as_ada 'for file in /usr/bin/warren $(ls -d /usr/lib/*/libwarren.so.0); do
+        id=$(readelf -n $file | sed -n "s/.*Build ID: //p")
+        ls /usr/lib/debug/.build-id/$(echo $id | cut -c1-2)/$(echo $id | cut -c3-).debug; done'
+    assert_status 0 "symbols are where a debugger looks for those of the installed programs"
+    run in_root dpkg --verify libwarren0 libwarren-dev warren warren-doc warren-dbgsym
+    assert_eq "$out$err" '' "every installed file is as it was packed"
+    apt purge warren-doc warren-dbgsym
+    assert_eq "$?" 0 "and they go by themselves"
+}
+
 # --- the units' workers ---------------------------------------------------------------------------
 
 # No systemd runs in there. This one only notes what it is told, for as long as COMMAND runs.
@@ -200,6 +219,7 @@ first_job
 apt install "${ours[@]}" || bail_out "no compilers: $(tail -n 3 "$work/apt.log")"
 services
 pages_and_completion
+documentation_and_symbols
 workers_go_along
 everything_goes
 keep_downloads
