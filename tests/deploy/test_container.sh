@@ -249,10 +249,13 @@ are_done()
 if wait_for 20 are_done; then ok "jobs are done"; else fail "jobs are done" "$(cat log)"; fi
 
 address=$(sed -n 's/.*"event":"http.listen",.*"address":"\([^"]*\)".*/\1/p' log)
-sed "s/listen = \"0\"/listen = \"$address\"/" etc/warren.cfg >etc/probe.cfg
+sed -i "s/listen = \"0\"/listen = \"$address\"/" etc/warren.cfg
+health=$(sed -n "s/^podman run --health-cmd='\(.*\)' --health-interval.*/\1/p" "$root/docs/container.md")
+mapfile -t asks < <(python3 -c 'import json, sys; print(*json.loads(sys.argv[1]), sep="\n")' "$health")
+assert_eq "${asks[-1]}" "--probe=live" "the page asks whether it is alive"
 for probe in startup live ready; do
-    run in_box /usr/bin/warren run --config /etc/warren/probe.cfg "--probe=$probe"
-    assert_status 0 "a probe by the image's own command: $probe"
+    run in_box "${asks[@]:0:${#asks[@]}-1}" "--probe=$probe"
+    assert_status 0 "a probe by the page's words: $probe"
 done
 run in_box /bin/sh -c true
 assert_status 127 "there is no shell to run"
