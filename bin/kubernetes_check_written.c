@@ -20,15 +20,15 @@ enum { FILE_MOST = 8 << 20, LINE_SHOWN = 120 };
 /* The text of a file; NULL: it isn't there, or isn't what a generator writes. The caller's. */
 static char *read_text(const char *path)
 {
-    FILE *file = fopen(path, "re");
     struct stat facts;
-    bool is_fit = file && fstat(fileno(file), &facts) == 0 && S_ISREG(facts.st_mode) &&
-                  facts.st_size <= FILE_MOST;
-    char *text = is_fit ? malloc((size_t)facts.st_size + 1) : NULL;
-    size_t size = text ? fread(text, 1, (size_t)facts.st_size, file) : 0;
-    if (file) {
-        (void)fclose(file);
+    bool is_fit = stat(path, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size <= FILE_MOST;
+    FILE *file = is_fit ? fopen(path, "re") : NULL;
+    if (!file) {
+        return NULL;
     }
+    char *text = malloc((size_t)facts.st_size + 1);
+    size_t size = text ? fread(text, 1, (size_t)facts.st_size, file) : 0;
+    (void)fclose(file);
     if (text) {
         text[size] = '\0';
     }

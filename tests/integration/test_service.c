@@ -127,7 +127,8 @@ static void a_worker_says_ready_reloading_and_stopping_in_their_order(void)
     pid_t child = start_child(config, NULL);
     CU_ASSERT(notify_socket_take(&manager, WAIT_MS));
     CU_ASSERT(notify_socket_has(&manager, "STATUS=waiting for the broker"));
-    CU_ASSERT(notify_socket_has(&manager, "EXTEND_TIMEOUT_USEC=635000000")); /* 2 x (5m + 10s) + 15s */
+    CU_ASSERT(
+        notify_socket_has(&manager, "EXTEND_TIMEOUT_USEC=635000000")); /* 2 x (5m + 10s) + 15s */
     CU_ASSERT(notify_socket_take(&manager, WAIT_MS));
     CU_ASSERT(notify_socket_has(&manager, "READY=1"));
     publish(config);
