@@ -10,6 +10,7 @@
 #include "kubernetes_write.h"
 #include "member.h"
 #include "yaml_text.h"
+#include "writer.h"
 
 /* What definitions.json says instead of a configuration's queues. */
 #define ANY_QUEUE "default(\\..+)?"

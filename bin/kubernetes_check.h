@@ -40,6 +40,9 @@ json_object *check_mount(const struct check_pod *pod, const char *path);
 /** The pod's volume of this name; NULL: there is none. */
 json_object *check_volume(const struct check_pod *pod, const char *name);
 
+/** The end, the probes, the memory, the variables and what else its fields say. */
+void check_pod_fields(const struct check *check, const struct check_pod *pod);
+
 /** The mounted configuration, and the files that options point to. */
 void check_files(const struct check *check, const struct check_pod *pod);
 

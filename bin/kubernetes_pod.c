@@ -2,11 +2,11 @@
 // DESIGN: what a pod mounts and whom it may talk to. Files that options point to come from one Secret,
 // each folder of them as a volume; the topology's Job has the same files from another Secret, where
 // workers may not declare anything themselves.
-#include <stdlib.h>
 #include <string.h>
 
 #include "kubernetes_write.h"
 #include "yaml_text.h"
+#include "writer.h"
 
 static void config_tokens(struct tokens *tokens, const struct kube *kube)
 {

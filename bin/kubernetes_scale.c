@@ -13,6 +13,7 @@
 #include "say.h"
 #include "when.h"
 #include "yaml_text.h"
+#include "writer.h"
 
 enum { MANAGEMENT_PORT = 15672, MANAGEMENT_TLS_PORT = 15671 };
 

@@ -13,32 +13,9 @@
 #include "say.h"
 #include "tree.h"
 #include "yaml_text.h"
+#include "writer.h"
 
 enum { MIB = 1 << 20, PROGRESS_LEAST_S = 600, PROGRESS_MORE_S = 60, DOWN_MOST_S = 1800 };
-
-bool writer_open(struct writer *writer)
-{
-    *writer = (struct writer){ 0 };
-    writer->out = open_memstream(&writer->text, &writer->size);
-    return writer->out != NULL;
-}
-
-char *writer_take(struct writer *writer)
-{
-    if (fclose(writer->out)) {
-        free(writer->text);
-        return NULL;
-    }
-    return writer->text;
-}
-
-const char *duration_text(char out[DURATION_TEXT], int64_t ms)
-{
-    bool is_whole = ms % 1000 == 0;
-    (void)snprintf(out, DURATION_TEXT, is_whole ? "%" PRId64 "s" : "%" PRId64 "ms",
-                   is_whole ? ms / 1000 : ms);
-    return out;
-}
 
 /* --- plain values --- */
 
