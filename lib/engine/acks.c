@@ -17,6 +17,8 @@
 
 #include <stdlib.h>
 
+#include "engine/pace.h"
+
 enum state { OPEN = 0, SETTLED, GONE };
 
 static uint8_t *state_of(const struct wr_acks *acks, uint64_t tag)
@@ -48,7 +50,7 @@ warren_status wr_acks_init(struct wr_acks *acks, size_t window, int64_t gather_u
         capacity *= 2;
     }
     *acks = (struct wr_acks){
-        .first = 1, .next = 1, .window = window, .gather_us = gather_us, .flushed_us = INT64_MIN / 2
+        .first = 1, .next = 1, .window = window, .gather_us = gather_us, .due_us = INT64_MIN / 2
     };
     return make_ring(acks, capacity);
 }
@@ -185,20 +187,25 @@ static bool are_many(const struct wr_acks *acks)
     return acks->settled * 4 >= acks->window;
 }
 
+static void note_flush(struct wr_acks *acks, int64_t now_us)
+{
+    acks->due_us = wr_pace_next_us(acks->due_us, now_us, acks->gather_us);
+}
+
 void wr_acks_flush(struct wr_acks *acks, int64_t now_us, wr_acks_send *send, void *user)
 {
     if (!acks->settled) {
         return;
     }
-    bool is_late = now_us >= acks->flushed_us + acks->gather_us;
+    bool is_late = now_us >= acks->due_us;
     bool is_full = acks->open >= acks->window;
     if ((are_many(acks) || is_late) && !is_open(acks, acks->first)) {
-        acks->flushed_us = now_us;
+        note_flush(acks, now_us);
         send_prefix(acks, send, user);
     }
     if (acks->settled && (are_many(acks) || (is_full && is_late) ||
                           now_us >= acks->since_us + WR_ACKS_STRAGGLER_US)) {
-        acks->flushed_us = now_us;
+        note_flush(acks, now_us);
         send_stragglers(acks, send, user);
     }
 }
@@ -209,9 +216,8 @@ int64_t wr_acks_deadline_us(const struct wr_acks *acks)
         return INT64_MAX;
     }
     int64_t straggler_us = acks->since_us + WR_ACKS_STRAGGLER_US;
-    int64_t gather_us = acks->flushed_us + acks->gather_us;
     bool is_next = !is_open(acks, acks->first) || acks->open >= acks->window;
-    return is_next && gather_us < straggler_us ? gather_us : straggler_us;
+    return is_next && acks->due_us < straggler_us ? acks->due_us : straggler_us;
 }
 
 size_t wr_acks_open(const struct wr_acks *acks)

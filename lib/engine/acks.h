@@ -2,9 +2,9 @@
 /*
  * An ack window: which deliveries of one channel are settled, and which acknowledgements that
  * makes. Tags come in order from 1; they are settled in any order. `multiple` is sent only up to a
- * tag below which everything is settled: when these are a quarter of the window, or a millisecond
- * after the last one was sent. What is settled behind an unsettled one is sent singly after 50 ms,
- * at once when these are a quarter of the window, and after a millisecond while the window is full.
+ * tag below which everything is settled: when these are a quarter of the window, else within a
+ * millisecond, and not much more often than that (pace.h). What is settled behind an unsettled one is sent singly after 50 ms, at once when
+ * these are a quarter of the window, and at that pace while the window is full.
  *
  * Threads: owned by the consumer thread. Pure: `now` is an argument.
  */
@@ -27,11 +27,11 @@ struct wr_acks {
     uint64_t first;      /* the lowest tag that isn't gone */
     uint64_t next;       /* the tag after the highest delivered one */
     size_t window;       /* how many may be unacknowledged: the prefetch */
-    int64_t gather_us;   /* for how long prefixes are gathered */
+    int64_t gather_us;   /* the pace of acknowledgements */
     size_t open;         /* neither acknowledged nor forgotten */
     size_t settled;      /* settled and not yet acknowledged */
     int64_t since_us;    /* since when the oldest such one is; valid while settled > 0 */
-    int64_t flushed_us;  /* when a prefix was last acknowledged */
+    int64_t due_us;      /* when one may be acknowledged that is not a quarter of the window */
 };
 
 /** Sends one acknowledgement. */

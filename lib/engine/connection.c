@@ -6,7 +6,6 @@
 // A broker inside this process opens at once, without a thread, so that a stepped engine stays one.
 #include "engine/connection.h"
 
-#include <limits.h>
 #include <poll.h>
 #include <time.h>
 
@@ -165,6 +164,12 @@ static int fd_of(const struct wr_connection *connection)
     return connection->broker ? wr_broker_fd(connection->broker) : -1;
 }
 
+static struct timespec time_of(int64_t us)
+{
+    us = us > 0 ? us : 0;
+    return (struct timespec){ .tv_sec = us / WR_US_PER_S, .tv_nsec = us % WR_US_PER_S * 1000 };
+}
+
 void wr_connection_wait(struct wr_connection *connection, struct wr_mailbox *mailbox,
                         int64_t until_us)
 {
@@ -174,17 +179,16 @@ void wr_connection_wait(struct wr_connection *connection, struct wr_mailbox *mai
     if (!wr_mailbox_sleeps(mailbox)) {
         return;
     }
-    int64_t left_us = until_us - wr_clock_mono_us(NULL);
-    int64_t left_ms = left_us <= 0 ? 0 : (left_us + 999) / 1000;
+    struct timespec left = time_of(until_us - wr_clock_mono_us(NULL));
     struct pollfd fds[2] = { { .fd = mailbox->fd, .events = POLLIN },
                              { .fd = fd_of(connection), .events = POLLIN } };
-    (void)poll(fds, 2, left_ms > INT_MAX ? INT_MAX : (int)left_ms);
+    (void)ppoll(fds, 2, &left, NULL);
     wr_mailbox_wakes(mailbox);
 }
 
 void wr_connection_nap(const struct wr_connection *connection, int64_t most_us)
 {
-    struct timespec most = { .tv_nsec = most_us * 1000 };
+    struct timespec most = time_of(most_us);
     struct pollfd polled = { .fd = fd_of(connection), .events = POLLIN };
     if (!connection->broker || !wr_broker_has_more(connection->broker)) {
         (void)ppoll(&polled, 1, &most, NULL);

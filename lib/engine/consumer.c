@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/consumer_state.h"
+#include "engine/pace.h"
 
 enum { EVENTS_A_ROUND = 2048, STEP_MOST_US = 1000000, WATCH_EVERY_US = 1000000 };
 enum { ADAPT_EVERY_US = 20000, ALIVE_US = 5000000, ROUSE_EVERY_US = 5000 };
@@ -29,6 +30,7 @@ enum {
     FLOOD_NAP_US = 400,
     FLOOD_NAP_US_A_JOB = 4
 };
+enum { LISTEN_EVERY_US = 450 };  /* just below what acknowledgements gather for */
 enum { STOP_GRACE_US = 300000 }; /* for a thread to end before its connection is cut */
 enum { CONCLUDE_MOST_US = 1000000 };
 
@@ -194,6 +196,7 @@ static void rouse(struct wr_consumer *consumer, int64_t now_us)
 static int64_t step(struct wr_consumer *consumer, int64_t now_us)
 {
     consumer->has_moved = false;
+    consumer->quiet_us = consumer->out ? consumer->quiet_us : now_us; /* a lull is no quiet */
     wr_subscription_step(&consumer->sub, now_us);
     take_events(consumer, now_us); /* first: a lost connection makes what comes home stale */
     take_settled(consumer, now_us);
@@ -237,20 +240,28 @@ static int64_t nap_us(const struct wr_consumer *consumer, int64_t us_a_job, int6
 }
 
 /* To be woken by each job that is done would cost more than many a job. So while jobs are out and
- * something moves, the thread looks by itself. When nothing came of that for once, it sleeps in
- * earnest, and the next job that is done wakes it at once. */
+ * something moves, the thread looks by itself. The first job that is done after a lull wakes it, or
+ * its acknowledgement would be late; and so does each when nothing came of looking for once. */
 static void wait(struct wr_consumer *consumer, int64_t until_us)
 {
+    struct wr_connection *connection = &consumer->sub.connection;
     if (consumer->tide.is_flood && !consumer->is_draining) {
         wr_clock_pass_us(nap_us(consumer, FLOOD_NAP_US_A_JOB, FLOOD_NAP_US));
         return;
     }
     bool looks_again = consumer->out && (consumer->has_moved || wr_pool_rouse(consumer->pool));
-    if (looks_again) {
-        wr_connection_nap(&consumer->sub.connection, nap_us(consumer, NAP_US_A_JOB, NAP_US));
+    if (!looks_again) {
+        wr_connection_wait(connection, &consumer->settled, until_us);
         return;
     }
-    wr_connection_wait(&consumer->sub.connection, &consumer->settled, until_us);
+    int64_t now_us = wr_clock_mono_us(NULL);
+    int64_t nap = nap_us(consumer, NAP_US_A_JOB, NAP_US);
+    if (now_us < consumer->listen_us) {
+        wr_connection_nap(connection, nap);
+        return;
+    }
+    consumer->listen_us = wr_pace_next_us(consumer->listen_us, now_us, LISTEN_EVERY_US);
+    wr_connection_wait(connection, &consumer->settled, now_us + nap);
 }
 
 static void *loop(void *user)

@@ -25,6 +25,7 @@
 #include "base/thread.h"
 #include "engine/hand.h"
 #include "engine/overtime.h"
+#include "engine/sleepers.h"
 
 enum { LANE_LOG_EVERY_US = 10 * WR_US_PER_S, NS_PER_US = 1000 };
 
@@ -38,6 +39,7 @@ struct worker {
     bool is_quick;        /* they should be done within WR_QUANTUM_NS */
     int64_t began_us;     /* with this hand */
     struct worker *outer; /* of a step inside a step's handler: the step around it */
+    struct wr_sleeper sleeper;
     struct wr_overtime overtime;
     struct wr_desk desk; /* the job in hand, for others to see */
 };
@@ -48,14 +50,13 @@ struct wr_pool {
     atomic_bool stops;
     _Atomic uint64_t overruns;
     pthread_mutex_t lock;
-    pthread_cond_t work; /* something to run, or the end */
     pthread_cond_t idle; /* a worker has ended */
     /* Under lock. */
     struct wr_list isolated;
     struct wr_list shared;
     int shared_running;
     _Atomic int running; /* who only looks needs no lock */
-    int sleeping;
+    struct wr_sleepers sleepers;
     int quick; /* workers whose hand should be empty within WR_QUANTUM_NS */
     int ended;
     _Atomic size_t waiting;
@@ -148,12 +149,12 @@ static bool take(struct wr_pool *pool, struct worker *worker)
     return true;
 }
 
-/* A thread goes to sleep though jobs wait: their type is at its limit. Said at most every ten
- * seconds a lane. */
+/* A thread goes to sleep though jobs wait: the type that it ran last (NULL: none) is at its limit. Said
+ * at most every ten seconds a lane. */
 static void note_lane_wait(struct wr_pool *pool, struct wr_lane *lane)
 {
     int64_t now_us = wr_clock_mono_us(pool->options.clock);
-    if (lane->running < lane->settings->concurrency || !lane->waiting.first) {
+    if (!lane || lane->running < lane->settings->concurrency || !lane->waiting.first) {
         return;
     }
     pool->lane_waits++;
@@ -164,7 +165,7 @@ static void note_lane_wait(struct wr_pool *pool, struct wr_lane *lane)
         wr_log(WR_INFO, "lane.full", "queue=%s type=%s concurrency=%d waiting=%zu idle_threads=%d",
                wr_log_word(queue, sizeof queue, lane->queue->name),
                wr_log_word(type, sizeof type, lane->settings->type), lane->settings->concurrency,
-               lane->waiting.length, pool->sleeping + 1);
+               lane->waiting.length, pool->sleepers.count + 1);
     }
 }
 
@@ -229,23 +230,6 @@ static int64_t backlog_ns(const struct wr_pool *pool)
     return (int64_t)pool->waiting * wr_lane_expected_ns(WR_OF(first, struct wr_lane, link));
 }
 
-static void sleep_until_work(struct wr_pool *pool, struct wr_lane *last)
-{
-    if (last) {
-        note_lane_wait(pool, last);
-    }
-    pool->sleeping++;
-    (void)wr_cond_wait(&pool->work, &pool->lock, -1);
-    pool->sleeping--;
-}
-
-static void wake(struct wr_pool *pool, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) {
-        (void)pthread_cond_signal(&pool->work);
-    }
-}
-
 static void *work(void *user)
 {
     struct worker *worker = user;
@@ -256,15 +240,16 @@ static void *work(void *user)
     (void)pthread_mutex_lock(&pool->lock);
     while (!atomic_load(&pool->stops)) {
         if (!take(pool, worker)) {
-            sleep_until_work(pool, last);
+            note_lane_wait(pool, last);
+            wr_sleepers_join(&pool->sleepers, &worker->sleeper, &pool->lock);
             last = NULL;
             continue;
         }
         last = worker->lane;
-        bool wakes = pool->sleeping &&
-                     backlog_ns(pool) >= WR_QUANTUM_NS; /* finishing made room for more than one */
+        bool has_more = pool->sleepers.top && backlog_ns(pool) >= WR_QUANTUM_NS; /* it made room */
+        struct wr_sleeper *called = wr_sleepers_call(&pool->sleepers, has_more ? 1 : 0);
         (void)pthread_mutex_unlock(&pool->lock);
-        wake(pool, wakes ? 1 : 0);
+        wr_sleepers_wake(called);
         run_hand(pool, worker);
         (void)pthread_mutex_lock(&pool->lock);
         end_hand(pool, worker);
@@ -308,6 +293,7 @@ static warren_status start_workers(struct wr_pool *pool, int wanted, warren_erro
         worker->pool = pool;
         worker->slot = pool->worker_count;
         wr_overtime_init(&worker->overtime);
+        wr_sleeper_init(&worker->sleeper);
         warren_status rc =
             wr_thread_start(&worker->thread, "warren-worker", WR_STACK_WORKER, work, worker, err);
         if (rc) {
@@ -328,7 +314,6 @@ warren_status wr_pool_new(struct wr_pool **out, const struct wr_pool_options *op
     pool->options = *options;
     atomic_init(&pool->drains, false);
     (void)pthread_mutex_init(&pool->lock, NULL);
-    wr_cond_init(&pool->work);
     wr_cond_init(&pool->idle);
     bool can_grow = options->threads_most > options->threads;
     pool->options.threads_most = can_grow ? options->threads_most : options->threads;
@@ -362,25 +347,30 @@ warren_status wr_pool_grow(struct wr_pool *pool, const struct wr_live *live, war
 
 void wr_pool_adopt(struct wr_pool *pool, struct wr_lane *lanes, const struct wr_live *live)
 {
-    WR_SCOPED_LOCK(&pool->lock);
-    unlist_all(pool); /* a lane may be at its limit now, and another no longer */
-    size_t count = wr_lanes_adopt(lanes, live->settings);
-    for (size_t i = 0; i < count; i++) {
-        list_lane(pool, &lanes[i]);
+    struct wr_sleeper *called;
+    {
+        WR_SCOPED_LOCK(&pool->lock);
+        unlist_all(pool); /* a lane may be at its limit now, and another no longer */
+        size_t count = wr_lanes_adopt(lanes, live->settings);
+        for (size_t i = 0; i < count; i++) {
+            list_lane(pool, &lanes[i]);
+        }
+        pool->options.threads = pool->options.threads ? live->threads : 0;
+        pool->options.shared_limit = live->shared_limit;
+        called = wr_sleepers_call(&pool->sleepers, pool->sleepers.count);
     }
-    pool->options.threads = pool->options.threads ? live->threads : 0;
-    pool->options.shared_limit = live->shared_limit;
-    (void)pthread_cond_broadcast(&pool->work);
+    wr_sleepers_wake(called);
 }
 
-/* How many more threads the new work is worth: one for each job that is long or unknown; for the
- * others those that will be back soon count. */
-static int64_t count_needed(const struct wr_pool *pool, int64_t work_ns, int64_t long_jobs)
+/* How many more threads the new work is worth: one for each job that is long or unknown; for the short
+ * ones those that will be back soon count. */
+static int64_t count_needed(const struct wr_pool *pool, int64_t work_ns, int64_t long_jobs,
+                            bool has_short)
 {
     int64_t needed = work_ns / WR_QUANTUM_NS - pool->quick;
-    int64_t least = pool->quick ? long_jobs : long_jobs + 1;
+    int64_t least = long_jobs + (has_short && !pool->quick ? 1 : 0);
     needed = needed > least ? needed : least;
-    return needed < pool->sleeping ? needed : pool->sleeping;
+    return needed < pool->sleepers.count ? needed : pool->sleepers.count;
 }
 
 int64_t wr_pool_push(struct wr_pool *pool, struct wr_list *jobs)
@@ -390,20 +380,24 @@ int64_t wr_pool_push(struct wr_pool *pool, struct wr_list *jobs)
     }
     int64_t work_ns = 0;
     int64_t long_jobs = 0;
-    int64_t needed;
+    bool has_short = false;
+    struct wr_sleeper *called;
     {
         WR_SCOPED_LOCK(&pool->lock);
         pool->waiting += jobs->length;
         for (struct wr_link *link; (link = wr_list_take(jobs));) {
             struct wr_lane *lane = WR_OF(link, struct warren_job, link)->lane;
+            bool is_long = wr_lane_expected_ns(lane) == WR_QUANTUM_NS;
             wr_list_push(&lane->waiting, link);
             work_ns += wr_lane_expected_ns(lane);
-            long_jobs += wr_lane_expected_ns(lane) == WR_QUANTUM_NS ? 1 : 0;
+            long_jobs += is_long ? 1 : 0;
+            has_short = has_short || !is_long;
             list_lane(pool, lane);
         }
-        needed = count_needed(pool, work_ns, long_jobs);
+        called =
+            wr_sleepers_call(&pool->sleepers, count_needed(pool, work_ns, long_jobs, has_short));
     }
-    wake(pool, needed); /* without the lock, or who wakes would wait for it first */
+    wr_sleepers_wake(called);
     return work_ns;
 }
 
@@ -427,17 +421,17 @@ static int64_t count_behind(const struct wr_pool *pool)
 {
     int64_t needed = backlog_ns(pool) / WR_QUANTUM_NS - pool->quick;
     needed = needed < 1 && has_runnable(pool) ? 1 : needed;
-    return needed < pool->sleeping ? needed : pool->sleeping;
+    return needed < pool->sleepers.count ? needed : pool->sleepers.count;
 }
 
 bool wr_pool_rouse(struct wr_pool *pool)
 {
     int64_t late_us = wr_clock_mono_us(pool->options.clock) - 2 * WR_QUANTUM_NS / NS_PER_US;
-    int64_t needed = 0;
+    struct wr_sleeper *called;
     bool has_young = false;
     {
         WR_SCOPED_LOCK(&pool->lock);
-        bool are_late = pool->running == 0;
+        bool are_late = pool->running == 0 && pool->sleepers.coming == 0;
         for (int i = 0; i < pool->worker_count; i++) {
             struct worker *worker = &pool->workers[i];
             if (worker->lane && worker->began_us <= late_us) {
@@ -447,9 +441,9 @@ bool wr_pool_rouse(struct wr_pool *pool)
             }
             has_young = has_young || wr_hand_has_more(&worker->hand);
         }
-        needed = are_late ? count_behind(pool) : 0;
+        called = wr_sleepers_call(&pool->sleepers, are_late ? count_behind(pool) : 0);
     }
-    wake(pool, needed);
+    wr_sleepers_wake(called);
     return has_young;
 }
 
@@ -537,7 +531,7 @@ static bool wait_for_end(struct wr_pool *pool, int64_t timeout_us)
     int64_t until_us = wr_clock_mono_us(NULL) + timeout_us;
     WR_SCOPED_LOCK(&pool->lock);
     atomic_store(&pool->stops, true);
-    (void)pthread_cond_broadcast(&pool->work);
+    wr_sleepers_wake(wr_sleepers_call(&pool->sleepers, pool->sleepers.count));
     while (pool->ended < pool->worker_count) {
         int64_t left_us = timeout_us < 0 ? -1 : until_us - wr_clock_mono_us(NULL);
         bool is_late = timeout_us >= 0 && left_us <= 0;
@@ -560,9 +554,9 @@ bool wr_pool_stop(struct wr_pool *pool, int64_t timeout_us)
     for (int i = 0; i < pool->worker_count; i++) {
         wr_thread_join(&pool->workers[i].thread);
         wr_overtime_done(&pool->workers[i].overtime);
+        wr_sleeper_done(&pool->workers[i].sleeper);
     }
     (void)pthread_mutex_destroy(&pool->lock);
-    (void)pthread_cond_destroy(&pool->work);
     (void)pthread_cond_destroy(&pool->idle);
     free(pool->workers);
     free(pool);

@@ -229,12 +229,33 @@ static void a_full_window_waits_a_millisecond_and_no_more(void)
     flush();
     (void)deliver();
     CU_ASSERT_EQUAL(channel.sent, 1);
-    CU_ASSERT_EQUAL(wr_acks_deadline_us(&channel.acks), WR_ACKS_GATHER_US);
-    channel.now_us = WR_ACKS_GATHER_US;
+    CU_ASSERT_EQUAL(wr_acks_deadline_us(&channel.acks), WR_ACKS_GATHER_US / 2); /* after a lull */
+    channel.now_us = WR_ACKS_GATHER_US / 2;
     flush();
     CU_ASSERT_EQUAL(channel.sent, 2);
     CU_ASSERT_EQUAL(channel.faults, 0);
     wr_acks_done(&channel.acks);
+}
+
+/* So many jobs, that often, each up to so much late; gives how many were acknowledged at once. */
+static size_t stream(int jobs, int64_t every_us, int64_t late_us)
+{
+    int64_t from_us = channel.now_us;
+    size_t prompt = 0;
+    for (int i = 1; i <= jobs; i++) {
+        int64_t at_us = from_us + i * every_us + (int64_t)(next_random() % (uint64_t)late_us);
+        at_us = at_us > channel.now_us ? at_us : channel.now_us;
+        if (wr_acks_deadline_us(&channel.acks) < at_us) {
+            channel.now_us = wr_acks_deadline_us(&channel.acks);
+            flush();
+        }
+        channel.now_us = at_us;
+        size_t before = channel.sent;
+        settle(deliver());
+        flush();
+        prompt += channel.sent - before;
+    }
+    return prompt;
 }
 
 static void acknowledgements_are_gathered_for_a_millisecond(void)
@@ -243,22 +264,33 @@ static void acknowledgements_are_gathered_for_a_millisecond(void)
     settle(deliver());
     flush();
     CU_ASSERT_EQUAL(channel.sent, 1); /* after a lull: at once */
-    for (int i = 0; i < 10; i++) {
-        channel.now_us += 90;
-        settle(deliver());
-        flush();
-    }
-    CU_ASSERT_EQUAL(channel.sent, 1);
-    CU_ASSERT_EQUAL(wr_acks_deadline_us(&channel.acks), WR_ACKS_GATHER_US);
-    channel.now_us = WR_ACKS_GATHER_US;
+    (void)stream(1000, 100, 50);      /* 100 ms of them */
+    CU_ASSERT(channel.sent >= 95 && channel.sent <= 100 * 4 / 3 + 2);
+    CU_ASSERT(channel.slowest_us <= WR_ACKS_GATHER_US);
+    channel.now_us = wr_acks_deadline_us(&channel.acks);
     flush();
-    CU_ASSERT_EQUAL(channel.sent, 2);
     CU_ASSERT_EQUAL(channel.unacked, 0);
+    size_t sent = channel.sent;
     for (int i = 0; i < 25; i++) {
         settle(deliver());
     }
     flush();
-    CU_ASSERT_EQUAL(channel.sent, 3); /* a quarter of the window */
+    CU_ASSERT_EQUAL(channel.sent, sent + 1); /* a quarter of the window */
+    CU_ASSERT_EQUAL(channel.faults, 0);
+    wr_acks_done(&channel.acks);
+}
+
+static void a_job_a_millisecond_is_acknowledged_at_once(void)
+{
+    begin(100, 2);
+    CU_ASSERT_EQUAL(stream(1000, WR_ACKS_GATHER_US, WR_ACKS_GATHER_US / 4), 1000);
+    CU_ASSERT_EQUAL(channel.slowest_us, 0);
+    for (int i = 0; i < 50;
+         i++) { /* the machine stops for a while, and then they are many at once */
+        channel.now_us += 3 * WR_ACKS_GATHER_US;
+        (void)stream(3, 1, 1);
+        CU_ASSERT(stream(20, WR_ACKS_GATHER_US, WR_ACKS_GATHER_US / 4) >= 18);
+    }
     CU_ASSERT_EQUAL(channel.faults, 0);
     wr_acks_done(&channel.acks);
 }
@@ -311,6 +343,7 @@ int main(void)
     CU_ADD_TEST(suite, a_quarter_of_the_window_waits_for_nobody);
     CU_ADD_TEST(suite, a_full_window_waits_a_millisecond_and_no_more);
     CU_ADD_TEST(suite, acknowledgements_are_gathered_for_a_millisecond);
+    CU_ADD_TEST(suite, a_job_a_millisecond_is_acknowledged_at_once);
     CU_ADD_TEST(suite, one_long_job_holds_up_no_number_of_short_ones);
     CU_ADD_TEST(suite, rejects_alone_make_nothing_grow);
     CU_ADD_TEST(suite, a_tag_out_of_order_is_refused);

@@ -249,7 +249,7 @@ static bool may_straggle(void)
     }
     bool is_full = model.unacked >= model.window; /* the broker sends nothing more */
     return count * 4 >= model.window || model.now_us - oldest_us >= WR_ACKS_STRAGGLER_US ||
-           (is_full && model.now_us >= model.flushed_us + WR_ACKS_GATHER_US);
+           (is_full && model.now_us >= model.flushed_us + WR_ACKS_GATHER_US / 2);
 }
 
 static void flush(void)

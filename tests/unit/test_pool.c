@@ -5,6 +5,7 @@
 #include <CUnit/Basic.h>
 #include <CUnit/CUnit.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@ struct bench {
     atomic_int running;
     atomic_int most; /* that ran at once */
     atomic_int ran;
+    atomic_int slot; /* of the thread that ran the last one */
 };
 
 static struct bench benches[LANES];
@@ -74,6 +76,7 @@ static void run(void *user, struct warren_job *job)
     enter_shared(is_shared ? -1 : 0);
     (void)atomic_fetch_sub(&bench->running, 1);
     (void)atomic_fetch_add(&bench->ran, 1);
+    atomic_store(&bench->slot, job->slot);
     wr_job_free(job);
     WR_SCOPED_LOCK(&lock);
     total_ran++;
@@ -172,6 +175,37 @@ static void single_jobs_with_pauses_always_find_a_thread(void)
     for (int i = 1; i <= 3000; i++) {
         push(0, 1);
         CU_ASSERT_FATAL(wait_for(&total_ran, i)); /* a lost wake-up ends here */
+    }
+    CU_ASSERT(wr_pool_stop(pool, -1));
+}
+
+static bool wait_until_none_runs(void)
+{
+    int64_t until_us = wr_clock_mono_us(NULL) + DEADLINE_US;
+    while (wr_pool_counts(pool).running && wr_clock_mono_us(NULL) < until_us) {
+        (void)sched_yield();
+    }
+    return wr_pool_counts(pool).running == 0;
+}
+
+/* Also when the owner looks in before the thread that was woken is up. */
+static void jobs_that_come_one_by_one_wake_one_thread_and_always_the_same(void)
+{
+    enum { THREADS = 8, ROUNDS = 500 };
+    begin(THREADS, THREADS, false);
+    make_lane(0, THREADS, false);
+    push(0, THREADS);
+    CU_ASSERT_FATAL(wait_for(&at_gate, THREADS)); /* all are up */
+    open_gate();
+    CU_ASSERT_FATAL(wait_for(&total_ran, THREADS));
+    int slot = -1;
+    for (int i = 1; i <= ROUNDS; i++) {
+        CU_ASSERT_FATAL(wait_until_none_runs()); /* then all sleep before the next push gets in */
+        push(0, 1);
+        (void)wr_pool_rouse(pool);
+        CU_ASSERT_FATAL(wait_for(&total_ran, THREADS + i));
+        slot = slot < 0 ? benches[0].slot : slot;
+        CU_ASSERT_EQUAL_FATAL(benches[0].slot, slot);
     }
     CU_ASSERT(wr_pool_stop(pool, -1));
 }
@@ -385,6 +419,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("pool", NULL, NULL);
     CU_ADD_TEST(suite, no_type_ever_exceeds_its_limit_and_no_job_is_forgotten);
     CU_ADD_TEST(suite, single_jobs_with_pauses_always_find_a_thread);
+    CU_ADD_TEST(suite, jobs_that_come_one_by_one_wake_one_thread_and_always_the_same);
     CU_ADD_TEST(suite, a_type_reaches_its_limit_and_all_threads_are_used);
     CU_ADD_TEST(suite, isolated_types_find_their_threads_free_in_any_flood);
     CU_ADD_TEST(suite, types_take_turns);
