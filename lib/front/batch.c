@@ -26,7 +26,7 @@ struct warren_batch {
 warren_status warren_batch_open(warren_batch **out, warren_publisher *publisher, size_t window,
                                 warren_error *err)
 {
-    size_t most = wr_front_publisher_window(publisher);
+    size_t most = wr_front_publisher_room(publisher);
     warren_batch *batch = calloc(1, sizeof *batch);
     if (!batch) {
         return wr_no_memory(err);

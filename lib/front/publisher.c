@@ -4,11 +4,16 @@
 // publish is an asynchronous one and a wait; when the caller's time is up first it leaves, and the
 // answer that comes later frees the errand.
 //
-// Locks: one a publisher (how many are unconfirmed) and one an errand that somebody waits for;
-// never both at once.
+// A caller waits when a window of messages is unconfirmed and a quarter as many wait behind it; until a
+// quarter of all that has gone. Then one who waits is woken, who may fill it again, not all of them; more
+// are while half of it is empty.
+//
+// Locks: one a publisher, for callers who wait, and one an errand that somebody waits for; never both at
+// once.
 #include "front/publisher.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -32,11 +37,11 @@ struct warren_publisher {
     struct wr_watchdog *dog;
     void (*pump)(void *user); /* NULL: the engine has a thread */
     void *pump_user;
-    pthread_mutex_t lock;
+    _Atomic size_t open;  /* asynchronous messages under way */
+    atomic_bool is_full;  /* there was no room, and isn't a quarter of it yet */
+    atomic_int waiting;   /* callers; written under lock */
+    pthread_mutex_t lock; /* for those who wait */
     pthread_cond_t has_room;
-    /* Under lock. */
-    size_t open;  /* unconfirmed asynchronous messages */
-    bool is_full; /* the window was full, and isn't a quarter empty yet */
 };
 
 /* One asynchronous message. */
@@ -89,15 +94,27 @@ static int64_t deadline_us(const warren_publisher *publisher)
 
 /* --- asynchronous --- */
 
-/* Callers who wait are woken for a quarter of the window at a time, not for each confirm. */
+static bool is_quarter_empty(size_t open, size_t most)
+{
+    return open <= most - (most + 3) / 4;
+}
+
+static void call_one(warren_publisher *publisher)
+{
+    {
+        WR_SCOPED_LOCK(&publisher->lock); /* or he could have looked and not be asleep yet */
+        atomic_store(&publisher->is_full, false);
+    }
+    (void)pthread_cond_signal(&publisher->has_room);
+}
+
 static void release_room(warren_publisher *publisher)
 {
-    size_t most = wr_front_publisher_window(publisher);
-    WR_SCOPED_LOCK(&publisher->lock);
-    publisher->open--;
-    if (publisher->is_full && publisher->open <= most - (most + 3) / 4) {
-        publisher->is_full = false;
-        (void)pthread_cond_broadcast(&publisher->has_room);
+    size_t most = wr_front_publisher_room(publisher);
+    size_t open = atomic_fetch_sub(&publisher->open, 1) - 1;
+    bool has_emptied = atomic_load(&publisher->is_full) && is_quarter_empty(open, most);
+    if (has_emptied || (open <= most / 2 && atomic_load(&publisher->waiting))) {
+        call_one(publisher);
     }
 }
 
@@ -114,20 +131,53 @@ static void confirmed(struct wr_request *request, warren_status status, const wa
 }
 
 /* Where few confirms come, any room will do after this. */
-enum { PATIENCE_US = 5000 };
+enum { PATIENCE_US = 50000 };
 
-/* Waits while a window of messages is unconfirmed. The engine ends each at its deadline, so this ends
- * too. */
+/* Who takes the last place says so, unless others have become free by then. */
+static void note_full(warren_publisher *publisher, size_t most)
+{
+    atomic_store(&publisher->is_full, true);
+    if (is_quarter_empty(atomic_load(&publisher->open), most)) {
+        atomic_store(&publisher->is_full, false);
+    }
+}
+
+static bool take_room(warren_publisher *publisher, size_t most)
+{
+    size_t open = atomic_load(&publisher->open);
+    while (open < most && !atomic_load(&publisher->is_full)) {
+        if (atomic_compare_exchange_weak(&publisher->open, &open, open + 1)) {
+            if (open + 1 == most) {
+                note_full(publisher, most);
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Waits while there is no room. The engine ends each at its deadline, so this ends too. */
 static void wait_for_room(warren_publisher *publisher)
 {
-    size_t most = wr_front_publisher_window(publisher);
-    WR_SCOPED_LOCK(&publisher->lock);
-    while (publisher->is_full) {
-        wr_front_publisher_wait(publisher, &publisher->has_room, &publisher->lock, PATIENCE_US);
-        publisher->is_full = publisher->is_full && publisher->open >= most;
+    size_t most = wr_front_publisher_room(publisher);
+    if (take_room(publisher, most)) {
+        return;
     }
-    publisher->open++;
-    publisher->is_full = publisher->open >= most;
+    bool has_more;
+    {
+        WR_SCOPED_LOCK(&publisher->lock);
+        atomic_fetch_add(&publisher->waiting, 1);
+        while (!take_room(publisher, most)) {
+            wr_front_publisher_wait(publisher, &publisher->has_room, &publisher->lock, PATIENCE_US);
+            if (atomic_load(&publisher->open) < most) {
+                atomic_store(&publisher->is_full, false);
+            }
+        }
+        has_more = atomic_fetch_sub(&publisher->waiting, 1) > 1;
+    }
+    if (has_more && atomic_load(&publisher->open) <= most / 2) {
+        call_one(publisher);
+    }
 }
 
 warren_status warren_publish_async(warren_publisher *publisher, const warren_message *message,
@@ -244,9 +294,10 @@ warren_status warren_publish(warren_publisher *publisher, const warren_message *
 
 /* --- life --- */
 
-size_t wr_front_publisher_window(const warren_publisher *publisher)
+size_t wr_front_publisher_room(const warren_publisher *publisher)
 {
-    return (size_t)publisher->settings->publish_window;
+    size_t window = (size_t)publisher->settings->publish_window;
+    return window + window / 4;
 }
 
 warren_status wr_front_publisher_new(warren_publisher **out, struct wr_publisher *publisher,

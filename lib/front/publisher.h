@@ -25,8 +25,9 @@ void wr_front_publisher_trace(warren_publisher *publisher, struct wr_tracer *tra
  * thread. */
 void wr_front_publisher_pump(warren_publisher *publisher, void (*pump)(void *user), void *user);
 
-/** How many messages may be unconfirmed at once. */
-size_t wr_front_publisher_window(const warren_publisher *publisher);
+/** How many messages callers may have under way: a window of unconfirmed ones, and a quarter as many
+ * that wait behind them, so that each confirm finds the next one ready to go. */
+size_t wr_front_publisher_room(const warren_publisher *publisher);
 
 /** Waits for `cond` under `lock`, at most `timeout_us` (< 0: without end); a publisher without a
  * thread of its own is driven meanwhile, with the lock released. May return early: loop on a

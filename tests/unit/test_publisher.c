@@ -4,6 +4,8 @@
 #include <CUnit/Basic.h>
 #include <CUnit/CUnit.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -170,6 +172,44 @@ static void many_threads_may_publish_at_once(void)
         CU_ASSERT_EQUAL(failed[i], 0);
     }
     CU_ASSERT_EQUAL(depth(), 1200);
+    end();
+}
+
+enum { WINDOW = 8, ROOM = WINDOW + WINDOW / 4, CALLERS = 3 * ROOM };
+static atomic_int returned;
+
+static void *publish_one(void *user)
+{
+    (void)user;
+    CU_ASSERT_EQUAL(publish_async(), WARREN_OK);
+    atomic_fetch_add(&returned, 1);
+    return NULL;
+}
+
+/* Callers with one message each: none of them stays to use what the others need. */
+static void callers_wait_while_there_is_no_room_and_all_get_in(void)
+{
+    pthread_t threads[CALLERS];
+    begin("window = 8;");
+    for (int round = 0; round < 20; round++) {
+        int64_t until_us = wr_clock_mono_us(NULL) + DEADLINE_US;
+        atomic_store(&returned, 0);
+        answers = 0;
+        wr_memory_block(server, true);
+        for (int i = 0; i < CALLERS; i++) {
+            CU_ASSERT_EQUAL(pthread_create(&threads[i], NULL, publish_one, NULL), 0);
+        }
+        while (atomic_load(&returned) < ROOM && wr_clock_mono_us(NULL) < until_us) {
+            (void)sched_yield();
+        }
+        CU_ASSERT_EQUAL(atomic_load(&returned), ROOM);
+        wr_memory_block(server, false);
+        for (int i = 0; i < CALLERS; i++) {
+            CU_ASSERT_EQUAL(pthread_join(threads[i], NULL), 0);
+        }
+        CU_ASSERT(wait_for_answers(CALLERS));
+    }
+    CU_ASSERT_EQUAL(depth(), 20 * CALLERS);
     end();
 }
 
@@ -354,6 +394,7 @@ int main(void)
     CU_ADD_TEST(suite, each_asynchronous_publish_is_answered_exactly_once);
     CU_ADD_TEST(suite, a_close_right_after_a_publish_waits_for_its_confirm);
     CU_ADD_TEST(suite, many_threads_may_publish_at_once);
+    CU_ADD_TEST(suite, callers_wait_while_there_is_no_room_and_all_get_in);
     CU_ADD_TEST(suite, a_message_that_no_queue_takes_is_unroutable);
     CU_ADD_TEST(suite, a_message_that_the_broker_refuses_to_store_is_nacked);
     CU_ADD_TEST(suite, a_wrong_message_is_the_callers_error_and_calls_nobody);

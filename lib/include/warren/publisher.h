@@ -54,7 +54,8 @@ WARREN_API warren_status warren_publish(warren_publisher *publisher, const warre
 
 /**
  * Publishes without waiting; `done` (may be NULL) is called exactly once if OK was returned. The
- * message is copied. Waits only while `publish.window` messages are unconfirmed.
+ * message is copied. Waits only while `publish.window` messages are unconfirmed and a quarter as many
+ * wait to be sent.
  * @param done called once if OK was returned; may be NULL
  */
 WARREN_API warren_status warren_publish_async(warren_publisher *publisher,
@@ -65,8 +66,8 @@ WARREN_API warren_status warren_publish_async(warren_publisher *publisher,
 typedef struct warren_batch warren_batch;
 
 /**
- * Starts a batch with at most `window` unconfirmed messages (0: `publish.window`).
- * @param window unconfirmed messages at most; 0: `publish.window`
+ * Starts a batch with at most `window` messages under way (0: as many as warren_publish_async takes).
+ * @param window messages without a confirm at most; 0: `publish.window` and a quarter
  */
 WARREN_API warren_status warren_batch_open(warren_batch **out, warren_publisher *publisher,
                                            size_t window, warren_error *err);
