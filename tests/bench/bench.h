@@ -90,6 +90,7 @@ struct bench {
     struct goal goals[GOALS_MOST];
     size_t goal_count;
     void (*prepare)(void); /**< what has to stand in the broker besides; may be NULL */
+    int rounds;            /**< so many short ones for each round that is asked for; 0: one */
 };
 
 /** The spread of something over the rounds. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: how long a job waits that comes alone: 1,000 a second from a process of its own, stamped when
 // they are sent, and confirmed, since a channel that closes may lose what isn't. When acknowledgements
-// leave is seen from below (ack_clock.c), in runs of their own. Handlers that may block need a thread
+// leave is seen from below (ack_clock.c), in runs of their own. What the machine does besides changes
+// within seconds, so the rounds are short and many. Handlers that may block need a thread
 // apart from the connection's, so a bare loop with such a thread shows what that alone costs here.
 #include "bench.h"
 
@@ -62,7 +63,8 @@ static void add_latency(void)
     struct bench *bench = bench_add("latency",
                                     "From the publish to the start of the handler, 1,000 "
                                     "jobs a second.",
-                                    4000);
+                                    1500);
+    bench->rounds = 4;
     add_sides(bench, "latency", NULL);
     add_threaded_side(bench, "latency");
     add_difference(bench, "added at p50", MEASURE_P50, WARREN, BARE, 50);
@@ -79,7 +81,8 @@ static void add_latency_ack(void)
     struct bench *bench = bench_add("latency-ack",
                                     "From the publish to the acknowledgement on its "
                                     "way, 1,000 jobs a second.",
-                                    4000);
+                                    1500);
+    bench->rounds = 3;
     add_sides(bench, "latency-ack", "libbench_ack_clock.so");
     add_difference(bench, "added at p50", MEASURE_ACK_P50, WARREN, BARE, 0);
     add_difference(bench, "added at p99", MEASURE_ACK_P99, WARREN, BARE, 0);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// DESIGN: A B A B, because the machine drifts: a goal compares the sides of the same round, and its
-// median over the rounds is what counts. One run of a side is: fill its queues, let the broker come to
-// rest, run the program, look whether the queue is empty. A shorter round before the first one warms
-// up the broker.
+// DESIGN: A B, B A, A B …, because the machine drifts, and whoever comes behind another may find it in
+// another state: a goal compares the sides of the same round, and its median over the rounds is what
+// counts. One run of a side is: fill its queues, let the broker come to rest, run the program, look
+// whether the queue is empty. A shorter round before the first one warms up the broker.
 #include "contest.h"
 
 #include <math.h>
@@ -225,26 +225,36 @@ static void judge(struct outcome *outcome, size_t index)
 
 static void play_round(struct outcome *out, const struct contest_options *options, int round)
 {
-    for (size_t i = 0; i < out->bench->side_count; i++) {
+    size_t count = out->bench->side_count;
+    bool is_backward = round % 2;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = is_backward ? count - 1 - i : i;
         double values[MEASURE_COUNT];
-        run_side(out->bench, &out->bench->sides[i], options, values);
+        run_side(out->bench, &out->bench->sides[at], options, values);
         for (int m = 0; m < MEASURE_COUNT; m++) {
-            out->values[i][m][round] = values[m];
+            out->values[at][m][round] = values[m];
         }
     }
+}
+
+static int rounds_of(const struct bench *bench, const struct contest_options *options)
+{
+    int rounds = options->rounds;
+    rounds *= bench->rounds && !options->is_short ? bench->rounds : 1;
+    return rounds < ROUNDS_MOST ? rounds : ROUNDS_MOST;
 }
 
 void contest_play(struct bench *bench, const struct contest_options *options, struct outcome *out)
 {
     out->bench = bench;
-    out->rounds = options->rounds;
+    out->rounds = rounds_of(bench, options);
     if (bench->prepare) {
         bench->prepare();
     }
     if (!options->is_short) {
         warm_up(bench, options);
     }
-    for (int round = 0; round < options->rounds; round++) {
+    for (int round = 0; round < out->rounds; round++) {
         play_round(out, options, round);
     }
     for (size_t i = 0; i < bench->side_count; i++) {
