@@ -17,7 +17,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/consumer_state.h"
-#include "engine/pace.h"
 
 enum { EVENTS_A_ROUND = 2048, STEP_MOST_US = 1000000, WATCH_EVERY_US = 1000000 };
 enum { ADAPT_EVERY_US = 20000, ALIVE_US = 5000000, ROUSE_EVERY_US = 5000 };
@@ -240,8 +239,9 @@ static int64_t nap_us(const struct wr_consumer *consumer, int64_t us_a_job, int6
 }
 
 /* To be woken by each job that is done would cost more than many a job. So while jobs are out and
- * something moves, the thread looks by itself. The first job that is done after a lull wakes it, or
- * its acknowledgement would be late; and so does each when nothing came of looking for once. */
+ * something moves, the thread looks by itself. When nothing came of that for once, it sleeps in earnest,
+ * and the next job that is done wakes it at once; and in a trickle each does, or its acknowledgement
+ * would be late. */
 static void wait(struct wr_consumer *consumer, int64_t until_us)
 {
     struct wr_connection *connection = &consumer->sub.connection;
@@ -250,18 +250,13 @@ static void wait(struct wr_consumer *consumer, int64_t until_us)
         return;
     }
     bool looks_again = consumer->out && (consumer->has_moved || wr_pool_rouse(consumer->pool));
-    if (!looks_again) {
-        wr_connection_wait(connection, &consumer->settled, until_us);
-        return;
-    }
-    int64_t now_us = wr_clock_mono_us(NULL);
     int64_t nap = nap_us(consumer, NAP_US_A_JOB, NAP_US);
-    if (now_us < consumer->listen_us) {
+    if (looks_again && !consumer->tide.is_trickle) {
         wr_connection_nap(connection, nap);
         return;
     }
-    consumer->listen_us = wr_pace_next_us(consumer->listen_us, now_us, LISTEN_EVERY_US);
-    wr_connection_wait(connection, &consumer->settled, now_us + nap);
+    wr_connection_wait(connection, &consumer->settled,
+                       looks_again ? wr_clock_mono_us(NULL) + nap : until_us);
 }
 
 static void *loop(void *user)

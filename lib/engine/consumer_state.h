@@ -39,7 +39,6 @@ struct wr_consumer {
     bool has_moved;     /* in this round something came or went */
     bool has_come_home; /* since the pool was last roused, or looked at for that */
     int64_t quiet_us;   /* since when nothing has come home */
-    int64_t listen_us;  /* from when on a job that is done wakes it, also while others move */
     struct wr_tide tide;
     int64_t wall_ms;      /* at the beginning of this round */
     size_t out;           /* jobs that are not home */

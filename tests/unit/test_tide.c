@@ -57,6 +57,20 @@ static void a_burst_after_a_lull_is_not_held_back(void)
     CU_ASSERT(tide.is_flood);
 }
 
+static void few_jobs_are_a_trickle_whatever_they_take(void)
+{
+    begin();
+    CU_ASSERT(tide.is_trickle); /* nothing came so far */
+    (void)flood_after(4, 200000);
+    CU_ASSERT(tide.is_trickle);
+    (void)flood_after(5, 1000);
+    CU_ASSERT_FALSE(tide.is_trickle);
+    now_us += 100 * TURN_US; /* over a longer time they are few */
+    (void)flood_after(100, 1000);
+    CU_ASSERT(tide.is_trickle);
+    CU_ASSERT_FALSE(tide.is_flood);
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -64,6 +78,7 @@ int main(void)
     CU_ADD_TEST(suite, many_tiny_jobs_are_a_flood_until_few_come);
     CU_ADD_TEST(suite, jobs_that_keep_a_thread_busy_are_none);
     CU_ADD_TEST(suite, a_burst_after_a_lull_is_not_held_back);
+    CU_ADD_TEST(suite, few_jobs_are_a_trickle_whatever_they_take);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
     CU_cleanup_registry();
