@@ -10,7 +10,7 @@
 //        └─ ack 4, multiple ─┘  └ stragglers: singly, after 50 ms
 //
 // An acknowledgement is a frame, a system call and work for the broker. So they are gathered: until
-// what is settled is a quarter of the window, or for a millisecond since the last one. After a lull
+// what is settled is a quarter of the window, or for 0.5 to 1 ms since the last one. After a lull
 // the first one goes at once. While the window is full the broker sends nothing more, so what is
 // settled behind an open one is gathered no longer than the rest.
 #include "engine/acks.h"
@@ -187,26 +187,23 @@ static bool are_many(const struct wr_acks *acks)
     return acks->settled * 4 >= acks->window;
 }
 
-static void note_flush(struct wr_acks *acks, int64_t now_us)
-{
-    acks->due_us = wr_pace_next_us(acks->due_us, now_us, acks->gather_us);
-}
-
 void wr_acks_flush(struct wr_acks *acks, int64_t now_us, wr_acks_send *send, void *user)
 {
     if (!acks->settled) {
         return;
     }
+    size_t before = acks->open;
     bool is_late = now_us >= acks->due_us;
     bool is_full = acks->open >= acks->window;
     if ((are_many(acks) || is_late) && !is_open(acks, acks->first)) {
-        note_flush(acks, now_us);
         send_prefix(acks, send, user);
     }
     if (acks->settled && (are_many(acks) || (is_full && is_late) ||
                           now_us >= acks->since_us + WR_ACKS_STRAGGLER_US)) {
-        note_flush(acks, now_us);
         send_stragglers(acks, send, user);
+    }
+    if (acks->open != before) {
+        acks->due_us = wr_pace_next_us(acks->due_us, now_us, acks->gather_us);
     }
 }
 

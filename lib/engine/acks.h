@@ -3,8 +3,9 @@
  * An ack window: which deliveries of one channel are settled, and which acknowledgements that
  * makes. Tags come in order from 1; they are settled in any order. `multiple` is sent only up to a
  * tag below which everything is settled: when these are a quarter of the window, else within a
- * millisecond, and not much more often than that (pace.h). What is settled behind an unsettled one is sent singly after 50 ms, at once when
- * these are a quarter of the window, and at that pace while the window is full.
+ * millisecond, and not much more often than that (pace.h). What is settled behind an unsettled one is
+ * sent singly after 50 ms, at once when these are a quarter of the window, and at that pace while the
+ * window is full.
  *
  * Threads: owned by the consumer thread. Pure: `now` is an argument.
  */

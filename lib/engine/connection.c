@@ -164,9 +164,13 @@ static int fd_of(const struct wr_connection *connection)
     return connection->broker ? wr_broker_fd(connection->broker) : -1;
 }
 
+#define LONGEST_US                                                                                 \
+    (INT64_C(3600) * WR_US_PER_S) /* of a wait; whoever wants a longer one looks again */
+
 static struct timespec time_of(int64_t us)
 {
     us = us > 0 ? us : 0;
+    us = us < LONGEST_US ? us : LONGEST_US;
     return (struct timespec){ .tv_sec = us / WR_US_PER_S, .tv_nsec = us % WR_US_PER_S * 1000 };
 }
 

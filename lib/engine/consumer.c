@@ -29,7 +29,6 @@ enum {
     FLOOD_NAP_US = 400,
     FLOOD_NAP_US_A_JOB = 4
 };
-enum { LISTEN_EVERY_US = 450 };  /* just below what acknowledgements gather for */
 enum { STOP_GRACE_US = 300000 }; /* for a thread to end before its connection is cut */
 enum { CONCLUDE_MOST_US = 1000000 };
 
@@ -183,7 +182,7 @@ static void note_drained(struct wr_consumer *consumer)
 /* Nothing has come home for a moment, though jobs are out: are others held up behind a long one? */
 static void rouse(struct wr_consumer *consumer, int64_t now_us)
 {
-    if (consumer->has_come_home || !consumer->out) {
+    if (consumer->has_come_home) {
         consumer->has_come_home = false;
         consumer->quiet_us = now_us;
     } else if (now_us - consumer->quiet_us >= NAP_US) {
@@ -255,8 +254,9 @@ static void wait(struct wr_consumer *consumer, int64_t until_us)
         wr_connection_nap(connection, nap);
         return;
     }
+    int64_t look_us = wr_clock_mono_us(NULL) + nap;
     wr_connection_wait(connection, &consumer->settled,
-                       looks_again ? wr_clock_mono_us(NULL) + nap : until_us);
+                       looks_again && look_us < until_us ? look_us : until_us);
 }
 
 static void *loop(void *user)

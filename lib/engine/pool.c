@@ -153,10 +153,10 @@ static bool take(struct wr_pool *pool, struct worker *worker)
  * at most every ten seconds a lane. */
 static void note_lane_wait(struct wr_pool *pool, struct wr_lane *lane)
 {
-    int64_t now_us = wr_clock_mono_us(pool->options.clock);
     if (!lane || lane->running < lane->settings->concurrency || !lane->waiting.first) {
         return;
     }
+    int64_t now_us = wr_clock_mono_us(pool->options.clock);
     pool->lane_waits++;
     if (!lane->last_wait_log_us || now_us - lane->last_wait_log_us > LANE_LOG_EVERY_US) {
         lane->last_wait_log_us = now_us ? now_us : 1;
@@ -428,9 +428,10 @@ bool wr_pool_rouse(struct wr_pool *pool)
 {
     int64_t late_us = wr_clock_mono_us(pool->options.clock) - 2 * WR_QUANTUM_NS / NS_PER_US;
     struct wr_sleeper *called;
-    bool has_young = false;
+    bool has_young;
     {
         WR_SCOPED_LOCK(&pool->lock);
+        has_young = pool->sleepers.coming > 0; /* who knows what they will take */
         bool are_late = pool->running == 0 && pool->sleepers.coming == 0;
         for (int i = 0; i < pool->worker_count; i++) {
             struct worker *worker = &pool->workers[i];
@@ -554,6 +555,8 @@ bool wr_pool_stop(struct wr_pool *pool, int64_t timeout_us)
     for (int i = 0; i < pool->worker_count; i++) {
         wr_thread_join(&pool->workers[i].thread);
         wr_overtime_done(&pool->workers[i].overtime);
+    }
+    for (int i = 0; i < pool->worker_count; i++) { /* nobody wakes anybody any more */
         wr_sleeper_done(&pool->workers[i].sleeper);
     }
     (void)pthread_mutex_destroy(&pool->lock);

@@ -18,13 +18,13 @@ static struct wr_request **slot_of(const struct wr_window *window, uint64_t tag)
     return &window->slots[tag & (window->capacity - 1)];
 }
 
-warren_status wr_window_init(struct wr_window *window, size_t capacity, warren_error *err)
+warren_status wr_window_init(struct wr_window *window, size_t limit, warren_error *err)
 {
     size_t power = 1;
-    while (power < capacity) {
+    while (power < limit) {
         power *= 2;
     }
-    *window = (struct wr_window){ .capacity = power, .limit = power, .first = 1, .next = 1 };
+    *window = (struct wr_window){ .capacity = power, .limit = limit, .first = 1, .next = 1 };
     window->slots = calloc(power, sizeof(struct wr_request *));
     return window->slots ? WARREN_OK : wr_no_memory(err);
 }

@@ -19,7 +19,8 @@ struct wr_window {
     uint64_t next;   /* the number that the next publish gets */
 };
 
-warren_status wr_window_init(struct wr_window *window, size_t capacity, warren_error *err);
+/** For at most `limit` requests at once. */
+warren_status wr_window_init(struct wr_window *window, size_t limit, warren_error *err);
 void wr_window_done(struct wr_window *window);
 
 bool wr_window_is_full(const struct wr_window *window);

@@ -4,9 +4,9 @@
 // publish is an asynchronous one and a wait; when the caller's time is up first it leaves, and the
 // answer that comes later frees the errand.
 //
-// A caller waits when a window of messages is unconfirmed and a quarter as many wait behind it; until a
-// quarter of all that has gone. Then one who waits is woken, who may fill it again, not all of them; more
-// are while half of it is empty.
+// A caller waits when a window of messages is unconfirmed and a quarter as many wait behind it. When a
+// quarter of all that has gone, one of those who wait is called, who may fill it again; while half of it is
+// free, another at each confirm. Whoever is awake and finds room takes it.
 //
 // Locks: one a publisher, for callers who wait, and one an errand that somebody waits for; never both at
 // once.
@@ -37,10 +37,10 @@ struct warren_publisher {
     struct wr_watchdog *dog;
     void (*pump)(void *user); /* NULL: the engine has a thread */
     void *pump_user;
-    _Atomic size_t open;  /* asynchronous messages under way */
-    atomic_bool is_full;  /* there was no room, and isn't a quarter of it yet */
-    atomic_int waiting;   /* callers; written under lock */
-    pthread_mutex_t lock; /* for those who wait */
+    _Atomic size_t open;    /* asynchronous messages under way */
+    atomic_int waiting;     /* callers; written under lock */
+    atomic_bool has_called; /* one of them, since there was no room; written under lock */
+    pthread_mutex_t lock;   /* for those who wait */
     pthread_cond_t has_room;
 };
 
@@ -99,21 +99,24 @@ static bool is_quarter_empty(size_t open, size_t most)
     return open <= most - (most + 3) / 4;
 }
 
+static bool wants_call(const warren_publisher *publisher, size_t open, size_t most)
+{
+    bool is_time =
+        open <= most / 2 || (is_quarter_empty(open, most) && !atomic_load(&publisher->has_called));
+    return is_time && atomic_load(&publisher->waiting);
+}
+
 static void call_one(warren_publisher *publisher)
 {
-    {
-        WR_SCOPED_LOCK(&publisher->lock); /* or he could have looked and not be asleep yet */
-        atomic_store(&publisher->is_full, false);
-    }
+    WR_SCOPED_LOCK(&publisher->lock); /* or he could have looked and not be asleep yet */
+    atomic_store(&publisher->has_called, true);
     (void)pthread_cond_signal(&publisher->has_room);
 }
 
 static void release_room(warren_publisher *publisher)
 {
-    size_t most = wr_front_publisher_room(publisher);
     size_t open = atomic_fetch_sub(&publisher->open, 1) - 1;
-    bool has_emptied = atomic_load(&publisher->is_full) && is_quarter_empty(open, most);
-    if (has_emptied || (open <= most / 2 && atomic_load(&publisher->waiting))) {
+    if (wants_call(publisher, open, wr_front_publisher_room(publisher))) {
         call_one(publisher);
     }
 }
@@ -133,23 +136,11 @@ static void confirmed(struct wr_request *request, warren_status status, const wa
 /* Where few confirms come, any room will do after this. */
 enum { PATIENCE_US = 50000 };
 
-/* Who takes the last place says so, unless others have become free by then. */
-static void note_full(warren_publisher *publisher, size_t most)
-{
-    atomic_store(&publisher->is_full, true);
-    if (is_quarter_empty(atomic_load(&publisher->open), most)) {
-        atomic_store(&publisher->is_full, false);
-    }
-}
-
 static bool take_room(warren_publisher *publisher, size_t most)
 {
     size_t open = atomic_load(&publisher->open);
-    while (open < most && !atomic_load(&publisher->is_full)) {
+    while (open < most) {
         if (atomic_compare_exchange_weak(&publisher->open, &open, open + 1)) {
-            if (open + 1 == most) {
-                note_full(publisher, most);
-            }
             return true;
         }
     }
@@ -163,19 +154,16 @@ static void wait_for_room(warren_publisher *publisher)
     if (take_room(publisher, most)) {
         return;
     }
-    bool has_more;
     {
         WR_SCOPED_LOCK(&publisher->lock);
         atomic_fetch_add(&publisher->waiting, 1);
         while (!take_room(publisher, most)) {
+            atomic_store(&publisher->has_called, false);
             wr_front_publisher_wait(publisher, &publisher->has_room, &publisher->lock, PATIENCE_US);
-            if (atomic_load(&publisher->open) < most) {
-                atomic_store(&publisher->is_full, false);
-            }
         }
-        has_more = atomic_fetch_sub(&publisher->waiting, 1) > 1;
+        atomic_fetch_sub(&publisher->waiting, 1);
     }
-    if (has_more && atomic_load(&publisher->open) <= most / 2) {
+    if (atomic_load(&publisher->open) <= most / 2 && atomic_load(&publisher->waiting)) {
         call_one(publisher);
     }
 }

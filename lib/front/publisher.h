@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What stands behind a warren_publisher: an engine publisher, and how many of its messages are
- * unconfirmed. Threads: any, but for making and freeing it.
+ * under way. Threads: any, but for making and freeing it.
  */
 #ifndef WR_FRONT_PUBLISHER_H
 #define WR_FRONT_PUBLISHER_H

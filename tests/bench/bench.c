@@ -15,6 +15,7 @@ enum { BENCHES_MOST = 24 };
 const struct measure_kind measure_kinds[MEASURE_COUNT] = {
     [MEASURE_RATE] = { "rate", "jobs/s", 0 },
     [MEASURE_CPU] = { "cpu_us", "CPU µs a job", 2 },
+    [MEASURE_SLEEPS] = { "sleeps", "sleeps a job", 2 },
     [MEASURE_RSS] = { "rss_mib", "resident MiB", 1 },
     [MEASURE_FIRST] = { "first_ms", "first job ms", 1 },
     [MEASURE_P50] = { "p50_us", "p50 µs", 0 },

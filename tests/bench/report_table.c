@@ -13,6 +13,7 @@ const char *report_unit(const struct goal *goal)
         [MEASURE_FIRST] = "ms",    [MEASURE_P50] = "µs",     [MEASURE_P99] = "µs",
         [MEASURE_P999] = "µs",     [MEASURE_ACK_P50] = "µs", [MEASURE_ACK_P99] = "µs",
         [MEASURE_ACK_P999] = "µs", [MEASURE_AT_LIMIT] = "",  [MEASURE_TOGETHER] = "",
+        [MEASURE_SLEEPS] = "",
     };
     bool is_ratio = goal->kind == GOAL_RATIO || goal->kind == GOAL_RELATIVE;
     return is_ratio ? "×" : units[goal->measure];

@@ -89,8 +89,8 @@ struct side_moment side_moment(void)
     struct rusage usage;
     (void)getrusage(RUSAGE_SELF, &usage);
     return (struct side_moment){ .at_ns = side_now_ns(),
-                                 .cpu_ns =
-                                     timeval_ns(usage.ru_utime) + timeval_ns(usage.ru_stime) };
+                                 .cpu_ns = timeval_ns(usage.ru_utime) + timeval_ns(usage.ru_stime),
+                                 .sleeps = usage.ru_nvcsw };
 }
 
 static double resident_mib(void)
@@ -222,6 +222,12 @@ static void say_acks(const struct side_gauge *gauge)
     free(waits);
 }
 
+static void say_spent(struct side_moment first, struct side_moment last, double jobs)
+{
+    side_say("cpu_us", (double)(last.cpu_ns - first.cpu_ns) / NS_A_US / jobs);
+    side_say("sleeps", (double)(last.sleeps - first.sleeps) / jobs);
+}
+
 void side_say_gauge(const struct side_gauge *gauge)
 {
     double jobs = (double)(gauge->count - 1 - gauge->skip);
@@ -233,7 +239,7 @@ void side_say_gauge(const struct side_gauge *gauge)
         return;
     }
     side_say("rate", jobs / spent_ns * NS_A_S);
-    side_say("cpu_us", (double)(gauge->last.cpu_ns - gauge->first.cpu_ns) / jobs / NS_A_US);
+    say_spent(gauge->first, gauge->last, jobs);
     side_say("rss_mib", gauge->rss_mib);
     if (gauge->has_stamps) {
         say_waits(gauge);
@@ -245,14 +251,13 @@ void side_say_arrivals(const struct side_gauge *gauge, long delay_ms)
 {
     int64_t began_ns = gauge->got[0].sent_ns + (int64_t)delay_ms * 1000000;
     side_say("rate", (double)gauge->count / (double)(gauge->last.at_ns - began_ns) * NS_A_S);
-    side_say("cpu_us",
-             (double)(gauge->last.cpu_ns - gauge->first.cpu_ns) / NS_A_US / (double)gauge->count);
+    say_spent(gauge->first, gauge->last, (double)gauge->count);
     side_say("rss_mib", gauge->rss_mib);
 }
 
 void side_say_publishes(long count, struct side_moment first, struct side_moment last)
 {
     side_say("rate", (double)count / (double)(last.at_ns - first.at_ns) * NS_A_S);
-    side_say("cpu_us", (double)(last.cpu_ns - first.cpu_ns) / NS_A_US / (double)count);
+    say_spent(first, last, (double)count);
     side_say("rss_mib", resident_mib());
 }

@@ -25,6 +25,8 @@ struct side_stamp {
 struct side_moment {
     int64_t at_ns;
     int64_t cpu_ns;
+    long
+        sleeps; /**< of all threads: each time that one had to be woken. Hardly changed by other load */
 };
 
 /** From the start of the first job to the start of the last. */
@@ -78,14 +80,14 @@ void side_linger(void);
 /** One word of the result. */
 void side_say(const char *name, double value);
 
-/** Rate, CPU and memory; with --stamps also percentiles of waits; with --first only the time from the
+/** Rate, CPU, sleeps and memory; with --stamps also percentiles of waits; with --first only the time from the
  * exec to the first job. */
 void side_say_gauge(const struct side_gauge *gauge);
 
 /** Jobs a second since `delay_ms` after the first publish: for jobs that come home late. */
 void side_say_arrivals(const struct side_gauge *gauge, long delay_ms);
 
-/** Rate, CPU and memory of so many publishes between these moments. */
+/** Rate, CPU, sleeps and memory of so many publishes between these moments. */
 void side_say_publishes(long count, struct side_moment first, struct side_moment last);
 
 /** Ends the line. */

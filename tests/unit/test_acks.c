@@ -212,7 +212,7 @@ static void a_quarter_of_the_window_waits_for_nobody(void)
     wr_acks_done(&channel.acks);
 }
 
-static void a_full_window_waits_a_millisecond_and_no_more(void)
+static void a_full_window_waits_no_longer_than_the_pace_asks(void)
 {
     begin(8, 1);
     (void)deliver();
@@ -285,8 +285,8 @@ static void a_job_a_millisecond_is_acknowledged_at_once(void)
     begin(100, 2);
     CU_ASSERT_EQUAL(stream(1000, WR_ACKS_GATHER_US, WR_ACKS_GATHER_US / 4), 1000);
     CU_ASSERT_EQUAL(channel.slowest_us, 0);
-    for (int i = 0; i < 50;
-         i++) { /* the machine stops for a while, and then they are many at once */
+    /* the machine stops for a while, and then they are many at once */
+    for (int i = 0; i < 50; i++) {
         channel.now_us += 3 * WR_ACKS_GATHER_US;
         (void)stream(3, 1, 1);
         CU_ASSERT(stream(20, WR_ACKS_GATHER_US, WR_ACKS_GATHER_US / 4) >= 18);
@@ -341,7 +341,7 @@ int main(void)
     CU_ADD_TEST(suite, a_settled_prefix_is_one_acknowledgement);
     CU_ADD_TEST(suite, what_is_settled_behind_a_running_job_waits_fifty_milliseconds);
     CU_ADD_TEST(suite, a_quarter_of_the_window_waits_for_nobody);
-    CU_ADD_TEST(suite, a_full_window_waits_a_millisecond_and_no_more);
+    CU_ADD_TEST(suite, a_full_window_waits_no_longer_than_the_pace_asks);
     CU_ADD_TEST(suite, acknowledgements_are_gathered_for_a_millisecond);
     CU_ADD_TEST(suite, a_job_a_millisecond_is_acknowledged_at_once);
     CU_ADD_TEST(suite, one_long_job_holds_up_no_number_of_short_ones);

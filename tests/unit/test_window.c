@@ -134,6 +134,19 @@ static void a_number_that_was_given_up_stays_taken_until_its_confirm(void)
     wr_window_done(&window);
 }
 
+static void a_window_takes_as_many_as_it_was_made_for(void)
+{
+    begin(5, 1); /* no power of two, as the ring is */
+    for (size_t i = 0; i < 5; i++) {
+        CU_ASSERT(wr_window_has_room(&window));
+        wr_window_add(&window, &requests[i]);
+    }
+    CU_ASSERT_FALSE(wr_window_has_room(&window));
+    CU_ASSERT_EQUAL(resolve(3, false), 1);
+    CU_ASSERT(wr_window_has_room(&window));
+    wr_window_done(&window);
+}
+
 static void a_number_without_an_answer_stands_in_nobodys_way(void)
 {
     begin(4, 1);
@@ -198,6 +211,7 @@ int main(void)
     CU_ADD_TEST(suite, whatever_is_confirmed_each_request_is_answered_once);
     CU_ADD_TEST(suite, a_group_is_answered_up_to_its_number_and_no_further);
     CU_ADD_TEST(suite, a_number_that_was_given_up_stays_taken_until_its_confirm);
+    CU_ADD_TEST(suite, a_window_takes_as_many_as_it_was_made_for);
     CU_ADD_TEST(suite, a_number_without_an_answer_stands_in_nobodys_way);
     CU_ADD_TEST(suite, a_returned_message_finds_its_request_by_id_and_place);
     CU_ADD_TEST(suite, a_lost_channel_gives_all_back_in_order_and_counts_anew);
