@@ -25,8 +25,7 @@ struct side_stamp {
 struct side_moment {
     int64_t at_ns;
     int64_t cpu_ns;
-    long
-        sleeps; /**< of all threads: each time that one had to be woken. Hardly changed by other load */
+    long sleeps; /**< of all threads: times that one had to be woken */
 };
 
 /** From the start of the first job to the start of the last. */
