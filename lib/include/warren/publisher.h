@@ -55,7 +55,7 @@ WARREN_API warren_status warren_publish(warren_publisher *publisher, const warre
 /**
  * Publishes without waiting; `done` (may be NULL) is called exactly once if OK was returned. The
  * message is copied. Waits only while `publish.window` messages are unconfirmed and a quarter as many
- * (rounded down) wait to be sent. Once there is room again, the last caller gets in within 50 ms.
+ * (rounded down) wait to be sent. A caller who waits looks again every 50 ms at the latest.
  * @param done called once if OK was returned; may be NULL
  */
 WARREN_API warren_status warren_publish_async(warren_publisher *publisher,
