@@ -26,6 +26,7 @@ const struct measure_kind measure_kinds[MEASURE_COUNT] = {
     [MEASURE_ACK_P999] = { "ack_p999_us", "to ack p99.9 µs", 0 },
     [MEASURE_AT_LIMIT] = { "at_limit", "types at their limit", 0 },
     [MEASURE_TOGETHER] = { "together", "ran at once", 0 },
+    [MEASURE_TAKEN] = { "taken_percent", "host took %", 0 },
 };
 
 static struct bench all[BENCHES_MOST];

@@ -29,6 +29,7 @@ enum measure {
     MEASURE_ACK_P999,
     MEASURE_AT_LIMIT,
     MEASURE_TOGETHER,
+    MEASURE_TAKEN, /**< by the host; the only one that no side says */
     MEASURE_COUNT
 };
 
@@ -105,6 +106,7 @@ struct spread {
 struct outcome {
     struct bench *bench;
     int rounds;
+    int again; /**< runs that were played again, because the host took too much */
     double values[SIDES_MOST][MEASURE_COUNT][ROUNDS_MOST]; /**< NAN: not measured */
     struct spread sides[SIDES_MOST][MEASURE_COUNT];
     struct spread goals[GOALS_MOST];

@@ -2,7 +2,10 @@
 // DESIGN: A B, B A, A B …, because the machine drifts, and whoever comes behind another may find it in
 // another state: a goal compares the sides of the same round, and its median over the rounds is what
 // counts. One run of a side is: fill its queues, let the broker come to rest, run the program, look
-// whether the queue is empty. A shorter round before the first one warms up the broker.
+// whether the queue is empty. A run from which the host took too much is played again, since what it
+// measured is the host; the least disturbed one counts, and how often that was is told. No bench has
+// more of these than runs, so that it takes twice its time at most. A shorter round before the first
+// one warms up the broker.
 #include "contest.h"
 
 #include <math.h>
@@ -12,12 +15,21 @@
 #include <time.h>
 
 #include "child.h"
+#include "host.h"
 #include "side.h"
 #include "stage.h"
 
-enum { REST_MS = 250, REPEATS_MOST = 50, WARM_UP_PART = 8, JOBS_LEAST = 20, LEFT_MOST = 500 };
+enum {
+    REST_MS = 250,
+    REPEATS_MOST = 50,
+    WARM_UP_PART = 8,
+    JOBS_LEAST = 20,
+    LEFT_MOST = 500,
+    TRIES_MOST = 5
+};
 
 static const double play_most = 0.1;
+static const double taken_most = 3; /* percent */
 
 static void pass_ms(long ms)
 {
@@ -89,12 +101,14 @@ static void measure(const struct side *side, const struct child_words *words, do
 {
     struct child child;
     struct child feed;
+    struct host_mark before = host_mark();
     child_start(&child, side->command, words);
     if (side->feed) {
         child_ready(&child);
         child_start(&feed, side->feed, &(struct child_words){ .count = words->count });
     }
     child_finish(&child, values);
+    values[MEASURE_TAKEN] = host_took(&before);
     if (side->feed) {
         child_finish(&feed, NULL);
     }
@@ -125,6 +139,30 @@ static void run_once(const struct side *side, const struct child_words *words, b
     }
 }
 
+static void run_fresh(const struct side *side, const struct child_words *words, bool is_short,
+                      double values[MEASURE_COUNT])
+{
+    for (int m = 0; m < MEASURE_COUNT; m++) {
+        values[m] = NAN;
+    }
+    run_once(side, words, is_short, values);
+}
+
+/* `spare`: how many runs of this bench may still be played again. */
+static void run_undisturbed(const struct side *side, const struct child_words *words, bool is_short,
+                            int *spare, double values[MEASURE_COUNT])
+{
+    run_fresh(side, words, is_short, values);
+    for (int i = 1; values[MEASURE_TAKEN] > taken_most && i<TRIES_MOST && * spare> 0; i++) {
+        double again[MEASURE_COUNT];
+        (*spare)--;
+        run_fresh(side, words, is_short, again);
+        if (again[MEASURE_TAKEN] < values[MEASURE_TAKEN]) {
+            memcpy(values, again, sizeof again);
+        }
+    }
+}
+
 static long count_of(const struct bench *bench, const struct side *side,
                      const struct contest_options *options)
 {
@@ -134,7 +172,8 @@ static long count_of(const struct bench *bench, const struct side *side,
 }
 
 static void run_side(const struct bench *bench, const struct side *side,
-                     const struct contest_options *options, double values[MEASURE_COUNT])
+                     const struct contest_options *options, int *spare,
+                     double values[MEASURE_COUNT])
 {
     double all[MEASURE_COUNT][REPEATS_MOST];
     int repeats = side->repeats && !options->is_short ? side->repeats : 1;
@@ -145,10 +184,7 @@ static void run_side(const struct bench *bench, const struct side *side,
                                        .preload = side->preload };
     for (int i = 0; i < repeats; i++) {
         double once[MEASURE_COUNT];
-        for (int m = 0; m < MEASURE_COUNT; m++) {
-            once[m] = NAN;
-        }
-        run_once(side, &words, options->is_short, once);
+        run_undisturbed(side, &words, options->is_short, spare, once);
         for (int m = 0; m < MEASURE_COUNT; m++) {
             all[m][i] = once[m];
         }
@@ -161,11 +197,12 @@ static void run_side(const struct bench *bench, const struct side *side,
 static void warm_up(const struct bench *bench, const struct contest_options *options)
 {
     double unwanted[MEASURE_COUNT];
+    int spare = 0;
     struct contest_options smaller = *options;
     smaller.is_short = true;
     smaller.jobs = (options->jobs ? options->jobs : bench->count) / WARM_UP_PART;
     for (size_t i = 0; i < bench->side_count; i++) {
-        run_side(bench, &bench->sides[i], &smaller, unwanted);
+        run_side(bench, &bench->sides[i], &smaller, &spare, unwanted);
     }
 }
 
@@ -223,14 +260,15 @@ static void judge(struct outcome *outcome, size_t index)
 
 /* --- the whole ------------------------------------------------------------------------------------ */
 
-static void play_round(struct outcome *out, const struct contest_options *options, int round)
+static void play_round(struct outcome *out, const struct contest_options *options, int *spare,
+                       int round)
 {
     size_t count = out->bench->side_count;
     bool is_backward = round % 2;
     for (size_t i = 0; i < count; i++) {
         size_t at = is_backward ? count - 1 - i : i;
         double values[MEASURE_COUNT];
-        run_side(out->bench, &out->bench->sides[at], options, values);
+        run_side(out->bench, &out->bench->sides[at], options, spare, values);
         for (int m = 0; m < MEASURE_COUNT; m++) {
             out->values[at][m][round] = values[m];
         }
@@ -248,6 +286,8 @@ void contest_play(struct bench *bench, const struct contest_options *options, st
 {
     out->bench = bench;
     out->rounds = rounds_of(bench, options);
+    int spare_most = options->is_short ? 0 : out->rounds * (int)bench->side_count;
+    int spare = spare_most;
     if (bench->prepare) {
         bench->prepare();
     }
@@ -255,8 +295,9 @@ void contest_play(struct bench *bench, const struct contest_options *options, st
         warm_up(bench, options);
     }
     for (int round = 0; round < out->rounds; round++) {
-        play_round(out, options, round);
+        play_round(out, options, &spare, round);
     }
+    out->again = spare_most - spare;
     for (size_t i = 0; i < bench->side_count; i++) {
         for (int m = 0; m < MEASURE_COUNT; m++) {
             out->sides[i][m] = spread_of(out->values[i][m], out->rounds);

@@ -90,7 +90,8 @@ static void put_outcome(FILE *file, const struct outcome *outcome)
 {
     (void)fprintf(file, "\n    {\"name\": \"%s\", \"about\": ", outcome->bench->name);
     put_text(file, outcome->bench->about);
-    (void)fprintf(file, ", \"rounds\": %d, \"sides\": [", outcome->rounds);
+    (void)fprintf(file, ", \"rounds\": %d, \"again\": %d, \"sides\": [", outcome->rounds,
+                  outcome->again);
     put_sides(file, outcome);
     (void)fputs("],\n     \"goals\": [", file);
     put_goals(file, outcome);

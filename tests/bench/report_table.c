@@ -13,7 +13,7 @@ const char *report_unit(const struct goal *goal)
         [MEASURE_FIRST] = "ms",    [MEASURE_P50] = "µs",     [MEASURE_P99] = "µs",
         [MEASURE_P999] = "µs",     [MEASURE_ACK_P50] = "µs", [MEASURE_ACK_P99] = "µs",
         [MEASURE_ACK_P999] = "µs", [MEASURE_AT_LIMIT] = "",  [MEASURE_TOGETHER] = "",
-        [MEASURE_SLEEPS] = "",
+        [MEASURE_SLEEPS] = "",     [MEASURE_TAKEN] = "%",
     };
     bool is_ratio = goal->kind == GOAL_RATIO || goal->kind == GOAL_RELATIVE;
     return is_ratio ? "×" : units[goal->measure];
@@ -88,8 +88,12 @@ static void print_goal(const struct outcome *outcome, size_t index)
 
 void report_table(const struct outcome *outcome)
 {
-    printf("\n### %s\n\n%s %d rounds.\n\n", outcome->bench->name, outcome->bench->about,
+    printf("\n### %s\n\n%s %d rounds", outcome->bench->name, outcome->bench->about,
            outcome->rounds);
+    if (outcome->again) {
+        printf("; %d runs were played again, because the host took too much", outcome->again);
+    }
+    printf(".\n\n");
     print_sides(outcome);
     printf("\n| goal | measured | target | |\n|---|---|---|---|\n");
     for (size_t i = 0; i < outcome->bench->goal_count; i++) {
