@@ -9,7 +9,9 @@
 
 #include "base/error.h"
 
-enum { DIFFERENCES_MOST = 10, VALUE_MOST = 256 };
+/* QUEUES_MOST: before an answer is asked for. A broker with a slow disk needs tens of milliseconds for each
+ * quorum queue, and what it answers after all of them has to come within one rpc_timeout. */
+enum { DIFFERENCES_MOST = 10, VALUE_MOST = 256, QUEUES_MOST = 32 };
 
 warren_status wr_session_send(struct wr_session *session, const struct wr_item *item,
                               enum wr_declare how, warren_error *err)
@@ -21,6 +23,13 @@ warren_status wr_session_send(struct wr_session *session, const struct wr_item *
         }
         session->is_open = true;
     }
+    if (item->kind == WR_ITEM_QUEUE && session->queues++ == QUEUES_MOST) {
+        warren_status rc = wr_session_sync(session, err);
+        if (rc) {
+            return rc;
+        }
+        session->queues = 1;
+    }
     return wr_broker_declare(session->broker, session->channel, item, how, err);
 }
 
@@ -31,6 +40,7 @@ warren_status wr_session_sync(struct wr_session *session, warren_error *err)
     }
     warren_status rc = wr_broker_sync(session->broker, session->channel, err);
     session->is_open = rc == WARREN_OK;
+    session->queues = 0;
     return rc;
 }
 
