@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 
-/* QUEUES_MOST: before an answer is asked for. A broker with a slow disk needs tens of milliseconds for each
- * quorum queue, and what it answers after all of them has to come within one rpc_timeout. */
+/* QUEUES_MOST: before an answer is asked for. A broker with a slow disk needs tens of milliseconds
+ * for each quorum queue, and what it answers after all of them has to come within one rpc_timeout. */
 enum { DIFFERENCES_MOST = 10, VALUE_MOST = 256, QUEUES_MOST = 32 };
 
 warren_status wr_session_send(struct wr_session *session, const struct wr_item *item,

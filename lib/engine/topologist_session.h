@@ -18,7 +18,8 @@ struct wr_session {
     bool agrees; /* the last comparison named every difference: the broker took what was adopted */
 };
 
-/** Sends one item, opening the channel first if need be; now and then it waits as a sync does, and fails as one. */
+/** Sends one item, opening the channel first if need be; now and then it waits as a sync does, and
+ * fails as one. */
 warren_status wr_session_send(struct wr_session *session, const struct wr_item *item,
                               enum wr_declare how, warren_error *err);
 

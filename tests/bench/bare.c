@@ -149,13 +149,14 @@ void bare_next(amqp_connection_state_t connection, long patience_us, struct bare
 /* --- writing -------------------------------------------------------------------------------------- */
 
 void bare_publish(amqp_connection_state_t connection, amqp_channel_t channel, const char *exchange,
-                  const char *key, const void *body)
+                  const char *key, const amqp_basic_properties_t *properties, const void *body)
 {
-    const amqp_basic_properties_t properties = { ._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
-                                                 .delivery_mode = 2 };
+    static const amqp_basic_properties_t plain = { ._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
+                                                   .delivery_mode = 2 };
     amqp_bytes_t bytes = { SIDE_BODY_BYTES, (void *)(uintptr_t)body };
     check_status(amqp_basic_publish(connection, channel, amqp_cstring_bytes(exchange),
-                                    amqp_cstring_bytes(key), 1, 0, &properties, bytes),
+                                    amqp_cstring_bytes(key), 1, 0, properties ? properties : &plain,
+                                    bytes),
                  "publish");
 }
 

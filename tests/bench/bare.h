@@ -40,9 +40,9 @@ enum { BARE_PATIENT = -1 };
  * waits for ever. `out` is zeroed before the first call and kept between calls. */
 void bare_next(amqp_connection_state_t connection, long patience_us, struct bare_event *out);
 
-/** A persistent, mandatory publish of SIDE_BODY_BYTES. */
+/** A mandatory publish of SIDE_BODY_BYTES, persistent and no more when `properties` is NULL. */
 void bare_publish(amqp_connection_state_t connection, amqp_channel_t channel, const char *exchange,
-                  const char *key, const void *body);
+                  const char *key, const amqp_basic_properties_t *properties, const void *body);
 
 /** Asks for confirms on that channel. */
 void bare_confirm(amqp_connection_state_t connection, amqp_channel_t channel);

@@ -47,7 +47,7 @@ static void publish_one(struct sender *sender, long number)
         const struct side_stamp stamp = { .sent_ns = side_now_ns(), .number = number };
         memcpy(sender->body, &stamp, sizeof stamp);
     }
-    bare_publish(sender->connection, 1, sender->exchange, name, sender->body);
+    bare_publish(sender->connection, 1, sender->exchange, name, NULL, sender->body);
 }
 
 static void settle(struct sender *sender, uint64_t tag)

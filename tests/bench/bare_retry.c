@@ -5,8 +5,10 @@
 // failed ones stay. Confirms come on a channel of their own; what was published under which tag is
 // known by counting.
 //
-//     bare_retry --queue NAME --to NAME --count N [--prefetch N] [--passes 1|2]
+//     bare_retry --queue NAME --to NAME --count N [--prefetch N] [--passes 1|2] [--headers]
 //
+// With --headers each message has an id, a type and a table like that of a retry of Warren, for what
+// these cost the broker.
 // The measured time ends with the last job that is done, with one pass with the last confirm.
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,56 @@ struct again {
     uint64_t published; /* the last publishing tag */
     uint64_t all_up_to; /* by the last multiple confirm */
     long confirmed;
+    const amqp_basic_properties_t *properties; /* NULL: none */
 };
+
+/* --- properties ----------------------------------------------------------------------------------- */
+
+static amqp_table_entry_t number(const char *name, int64_t value)
+{
+    return (amqp_table_entry_t){ .key = amqp_cstring_bytes(name),
+                                 .value = { .kind = AMQP_FIELD_KIND_I64, .value.i64 = value } };
+}
+
+static amqp_table_entry_t text(const char *name, const char *value)
+{
+    return (amqp_table_entry_t){ .key = amqp_cstring_bytes(name),
+                                 .value = { .kind = AMQP_FIELD_KIND_UTF8,
+                                            .value.bytes = amqp_cstring_bytes(value) } };
+}
+
+/* The same for all messages: the broker reads what is in them, whether it differs or not. */
+static const amqp_basic_properties_t *make_properties(void)
+{
+    static const int64_t at_ms = 1700000000000;
+    static amqp_table_entry_t error[4];
+    static amqp_field_value_t errors[1];
+    static amqp_table_entry_t headers[5];
+    static amqp_basic_properties_t properties;
+    error[0] = number("at-ms", at_ms);
+    error[1] = number("attempt", 1);
+    error[2] = text("worker", "worker-12345");
+    error[3] = text("text", "not now");
+    errors[0] = (amqp_field_value_t){ .kind = AMQP_FIELD_KIND_TABLE, .value.table = { 4, error } };
+    headers[0] = number("x-warren-attempt", 1);
+    headers[1] = number("x-warren-first-failed-at", at_ms);
+    headers[2] = number("x-warren-delay-ms", 125);
+    headers[3] = number("x-warren-run-at-ms", at_ms);
+    headers[4] = (amqp_table_entry_t){ .key = amqp_cstring_bytes("x-warren-errors"),
+                                       .value = { .kind = AMQP_FIELD_KIND_ARRAY,
+                                                  .value.array = { 1, errors } } };
+    properties = (amqp_basic_properties_t){
+        ._flags = AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG |
+                  AMQP_BASIC_TYPE_FLAG | AMQP_BASIC_HEADERS_FLAG,
+        .delivery_mode = 2,
+        .message_id = amqp_cstring_bytes("01890a5d-ac96-774b-bcce-b302099a8057"),
+        .type = amqp_cstring_bytes("retry.job"),
+        .headers = { 5, headers },
+    };
+    return &properties;
+}
+
+/* --- passing on ----------------------------------------------------------------------------------- */
 
 static void forward(struct again *again, const struct bare_event *event)
 {
@@ -31,7 +82,7 @@ static void forward(struct again *again, const struct bare_event *event)
     size_t size = event->body.len < sizeof body ? event->body.len : sizeof body;
     memcpy(body, event->body.bytes, size);
     again->taken[++again->published] = event->tag;
-    bare_publish(again->connection, SENDING, "", again->to, body);
+    bare_publish(again->connection, SENDING, "", again->to, again->properties, body);
 }
 
 static void settle(struct again *again, uint64_t tag)
@@ -94,6 +145,7 @@ int main(int argc, char **argv)
     struct again again = { .to = side_word(argv, "--to", "") };
     (void)argc;
     side_open(&gauge, argv);
+    again.properties = side_has(argv, "--headers") ? make_properties() : NULL;
     /* More than the jobs: what a connection before left behind comes, too. */
     again.taken = calloc((size_t)gauge.count * 2 + 100000, sizeof *again.taken);
     if (!again.taken) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // DESIGN: what fails goes on as a message. A retry is compared with a program that publishes into one
-// TTL queue of the same arguments as a level of the ladder; the ladder's routing alone with publishing
-// into that queue by hand; a dead letter with publishing into another queue.
+// TTL queue of the same arguments as a level of the ladder, and, for what the message itself costs the
+// broker, with one that also sends what a retry has to remember; the ladder's routing alone with
+// publishing into that queue by hand; a dead letter with publishing into another queue.
 #include "bench.h"
 
 #include "stage.h"
@@ -36,10 +37,15 @@ static void add_retry(void)
     side.name = "Warren";
     side.command = "warren_consume --config {config} --type retry.job --count {count} --does retry";
     bench_add_side(bench, side);
+    side.name = "bare, with the headers of a retry";
+    side.command = "bare_retry --queue retry --to retry-wait --count {count} --headers";
+    bench_add_side(bench, side);
     bench_add_goal(bench, (struct goal){ .text = "rate to bare", .a = 1, .b = 0, .limit = 0.85 });
     bench_add_goal(
         bench,
         (struct goal){ .text = "CPU a job to bare", .measure = MEASURE_CPU, .a = 1, .b = 0 });
+    bench_add_goal(bench, (struct goal){ .text = "rate to bare with headers", .a = 1, .b = 2 });
+    bench_add_goal(bench, (struct goal){ .text = "the headers alone: rate", .a = 2, .b = 0 });
 }
 
 /* --- the ladder's routing ------------------------------------------------------------------------- */

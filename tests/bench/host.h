@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the host of a virtual machine took from it while something ran: "steal" in /proc/stat, the time in
- * which a processor had work and was not given to us (proc(5)). Threads: any.
+ * What the host of a virtual machine took from it while something ran: "steal" in /proc/stat, the
+ * time in which a processor had work and was not given to us (proc(5)). Threads: any.
  */
 #ifndef TESTS_BENCH_HOST_H
 #define TESTS_BENCH_HOST_H
