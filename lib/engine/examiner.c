@@ -148,14 +148,18 @@ struct trip {
 static warren_status prepare_trip(struct wr_examiner *examiner, struct trip *trip,
                                   warren_error *err)
 {
-    char exchanges[2][WR_NAME_SIZE];
-    char keys[2][WR_DELAY_KEY_SIZE];
+    enum { WAYS = 3 };
+    char exchanges[WAYS][WR_NAME_SIZE];
+    char digits[WR_DELAY_KEY_SIZE];
+    char plain[WR_DELAY_KEY_SIZE];
+    const char *const keys[WAYS] = { digits, plain, plain };
     const char *ns = examiner->settings->ns;
     make_name(examiner, trip->queue, sizeof trip->queue);
     wr_topology_exchange(exchanges[0], sizeof exchanges[0], ns, "deliver");
     wr_topology_exchange(exchanges[1], sizeof exchanges[1], ns, "home");
-    if (!wr_delay_home_key(keys[0], sizeof keys[0], "queue", trip->queue) ||
-        !wr_delay_key(keys[1], sizeof keys[1], 0, "queue", trip->queue)) {
+    wr_topology_exchange(exchanges[2], sizeof exchanges[2], ns, "arrive");
+    if (!wr_delay_home_key(digits, sizeof digits, "queue", trip->queue) ||
+        !wr_delay_key(plain, sizeof plain, 0, "queue", trip->queue)) {
         return wr_fail(err, WARREN_INVALID, "the namespace is too long for a key of its own");
     }
     struct wr_item queue = { .kind = WR_ITEM_QUEUE,
@@ -164,7 +168,7 @@ static warren_status prepare_trip(struct wr_examiner *examiner, struct trip *tri
                              .arguments = { .type = WR_CLASSIC } };
     warren_status rc = wr_broker_channel_open(examiner->broker, TRYING, false, err);
     rc = rc ? rc : wr_broker_declare(examiner->broker, TRYING, &queue, WR_DECLARE, err);
-    for (int i = 0; !rc && i < 2; i++) {
+    for (int i = 0; !rc && i < WAYS; i++) {
         struct wr_item bind = { .kind = WR_ITEM_BIND,
                                 .name = exchanges[i],
                                 .destination = trip->queue,

@@ -97,7 +97,8 @@ const char *wr_queue_name_problem(const char *ns, const char *name)
 
 const char *wr_exchange_problem(const char *ns, const char *name)
 {
-    static const char *const own[] = { "delay.", "deliver", "dead", "home", "retry.", "unrouted" };
+    static const char *const own[] = { "arrive", "delay.", "deliver", "dead",
+                                       "home",   "retry.", "unrouted" };
     const char *problem = common_problem(name);
     if (!problem && strlen(name) > 255) {
         problem = "is longer than 255 bytes";

@@ -6,12 +6,16 @@
 //   delayed publish ──► NS.delay.<ms> ──► … TTL queues, one a bit … ──► NS.deliver ──► work queue
 //   retry           ──► NS.retry.<ms> ──► as a delayed one from its first queue on
 //   retry, one hop  ──► NS.retry.<ms> ──► TTL queue ──► NS.delay.<ms> ──► NS.home ──► work queue
+//                       … the lowest      ──► TTL queue ──► NS.arrive ──► work queue
 //   what no queue takes on the way ──► NS.unrouted
 //
 // The ladder's bindings look at one hex digit each: exchange n, of digit p = n / 4, sends a message
 // to the queue of the highest set bit at or below its own in that digit, and where none is set, on
 // to the exchange of the next lower digit. So a zero digit costs one hop and no wait. What has no
 // digits, a retry of one hop, is taken by none of them and goes to their alternate exchange, NS.home.
+// What leaves the lowest queue is at home wherever it came from: NS.arrive is a direct exchange, which
+// costs the broker far less than a look for `#.<home>`, and has NS.deliver behind it for what has
+// digits still. NS.home has not, or a key with digits that no level knows would come home early.
 //
 // Isolated types: a switch binds the new queue and in the next breath unbinds the old one; the
 // other way round a message could find no queue. The pair is sent in one write.
@@ -32,6 +36,7 @@ struct plan {
     char dead[WR_NAME_SIZE];
     char deliver[WR_NAME_SIZE];
     char home[WR_NAME_SIZE];
+    char arrive[WR_NAME_SIZE];
     char unrouted[WR_NAME_SIZE];
     char isolated[WR_NAME_SIZE];
     const char **queues; /* the names of all queues, sorted, once all are in the list */
@@ -134,7 +139,7 @@ static void add_markers(struct plan *plan, const struct wr_queue_settings *queue
     }
 }
 
-/* The exchange, and the queue, of a level; below the lowest is the way home. */
+/* The exchange, and the queue, of a level; below the lowest is the way home for keys with digits. */
 static void level_target(const struct plan *plan, char *out, size_t size, int level)
 {
     if (level < 0) {
@@ -163,6 +168,7 @@ static warren_status add_exchanges(struct plan *plan, int levels, warren_error *
     add_exchange(plan, plan->dead, "direct", plan->unrouted);
     add_exchange(plan, plan->deliver, "topic", plan->unrouted);
     add_exchange(plan, plan->home, "direct", plan->unrouted);
+    add_exchange(plan, plan->arrive, "direct", plan->deliver);
     for (int level = 0; level < levels; level++) {
         char name[WR_NAME_SIZE];
         level_target(plan, name, sizeof name, level);
@@ -205,7 +211,7 @@ static void add_level_queue(struct plan *plan, int level)
                                       .name = name,
                                       .is_level = true,
                                       .arguments = { .type = WR_QUORUM,
-                                                     .dead_exchange = next,
+                                                     .dead_exchange = level ? next : plan->arrive,
                                                      .ttl_ms = wr_delay_level_ms(level),
                                                      .at_least_once = true,
                                                      .reject_publish = true } });
@@ -369,6 +375,7 @@ static void bind_home(struct plan *plan, const char *queue)
     }
     if (wr_delay_key(key, sizeof key, 0, "queue", queue)) {
         add_binding(plan, plan->home, queue, key);
+        add_binding(plan, plan->arrive, queue, key);
     }
 }
 
@@ -536,6 +543,7 @@ warren_status wr_topology_build(struct wr_topology **out, const struct wr_settin
     wr_topology_exchange(plan.dead, sizeof plan.dead, settings->ns, "dead");
     wr_topology_exchange(plan.deliver, sizeof plan.deliver, settings->ns, "deliver");
     wr_topology_exchange(plan.home, sizeof plan.home, settings->ns, "home");
+    wr_topology_exchange(plan.arrive, sizeof plan.arrive, settings->ns, "arrive");
     wr_topology_exchange(plan.unrouted, sizeof plan.unrouted, settings->ns, "unrouted");
     wr_topology_exchange(plan.isolated, sizeof plan.isolated, settings->ns, "isolated");
     plan.builder.topology->marker = wr_topology_keep(&plan.builder, plan.isolated);

@@ -69,11 +69,13 @@ static void the_list_holds_what_the_design_names(void)
         "exchange warren.deliver (topic, unroutable to warren.unrouted)",
         "exchange warren.unrouted (fanout)",
         "exchange warren.home (direct, unroutable to warren.unrouted)",
+        "exchange warren.arrive (direct, unroutable to warren.deliver)",
         "exchange warren.delay.125 (topic, unroutable to warren.home)",
         "exchange warren.retry.125 (fanout, unroutable to warren.unrouted)",
         "exchange shop.events (topic, named by the config)",
         "queue warren.unrouted (quorum, delivery limit 2147483647)",
-        "queue warren.delay.125 (quorum, holds 125ms, then to warren.deliver, at least once)",
+        "queue warren.delay.125 (quorum, holds 125ms, then to warren.arrive, at least once)",
+        "queue warren.delay.250 (quorum, holds 250ms, then to warren.delay.125, at least once)",
         "queue warren.delay.65536000 (quorum, holds 65536s, then to warren.delay.32768000, at "
         "least once)",
         "queue emails (quorum, dead letters to warren.dead as emails, at least once, delivery "
@@ -87,6 +89,7 @@ static void the_list_holds_what_the_design_names(void)
         "bind queue emails to warren.deliver with #.type/email/welcome",
         "bind queue emails to warren.deliver with #.queue/emails",
         "bind queue emails to warren.home with queue/emails",
+        "bind queue emails to warren.arrive with queue/emails",
         "bind queue warren.delay.4000 to warren.retry.4000",
         "bind queue orders to shop.events with order.paid",
     };
@@ -116,7 +119,7 @@ static void servers_that_trust_x_death_get_no_at_least_once_work_queue(void)
     struct wr_topology *topology = build(shared_jobs, true);
     CU_ASSERT(has(topology, "queue emails (quorum, dead letters to warren.dead as emails, delivery "
                             "limit 1000)"));
-    CU_ASSERT(has(topology, "queue warren.delay.125 (quorum, holds 125ms, then to warren.deliver, "
+    CU_ASSERT(has(topology, "queue warren.delay.125 (quorum, holds 125ms, then to warren.arrive, "
                             "at least once)"));
     wr_topology_free(topology);
 }
