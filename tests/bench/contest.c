@@ -153,7 +153,8 @@ static void run_undisturbed(const struct side *side, const struct child_words *w
                             int *spare, double values[MEASURE_COUNT])
 {
     run_fresh(side, words, is_short, values);
-    for (int i = 1; values[MEASURE_TAKEN] > taken_most && i<TRIES_MOST && * spare> 0; i++) {
+    int left = *spare < TRIES_MOST - 1 ? *spare : TRIES_MOST - 1;
+    for (; left > 0 && values[MEASURE_TAKEN] > taken_most; left--) {
         double again[MEASURE_COUNT];
         (*spare)--;
         run_fresh(side, words, is_short, again);
