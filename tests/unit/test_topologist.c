@@ -36,7 +36,7 @@ static warren_status count_sync(struct wr_broker *broker, uint16_t channel, warr
 static void many_queues_are_not_asked_for_in_one_breath(void)
 {
     enum { QUEUES = 100 };
-    static char names[QUEUES][16];
+    static char names[QUEUES][24];
     static struct wr_queue_settings queues[QUEUES];
     struct story story;
     story_begin(&story, "many");
