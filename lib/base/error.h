@@ -10,6 +10,13 @@
 
 #include "warren/error.h"
 
+/** No error, and no text; cheaper than to clear all of it. */
+static inline void wr_error_clear(warren_error *err)
+{
+    err->status = WARREN_OK;
+    err->text[0] = '\0';
+}
+
 /** Writes status and text into `err` and returns the status: `return wr_fail(err, WARREN_BROKER,
  * "…")`. */
 warren_status wr_fail(warren_error *err, warren_status status, const char *format, ...)

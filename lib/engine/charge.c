@@ -101,8 +101,8 @@ void wr_charge_look(struct wr_charge *charge, struct warren_job *job)
 
 void wr_charge_settled(struct wr_charge *charge, const struct warren_job *job)
 {
-    struct wr_job_key key;
     if (charge && job->is_booked) {
+        struct wr_job_key key;
         wr_job_key_make(&key, job);
         wr_crashbook_forget(charge->book, &key);
     }

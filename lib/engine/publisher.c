@@ -139,7 +139,8 @@ static bool may_send(struct wr_publisher *publisher, int64_t now_us)
 /* False: no more now. */
 static bool send_one(struct wr_publisher *publisher, struct wr_request *request, int64_t now_us)
 {
-    warren_error err = { .status = WARREN_OK };
+    WR_UNCLEARED warren_error err;
+    wr_error_clear(&err);
     warren_status rc =
         wr_broker_publish(publisher->connection.broker, CHANNEL, &request->parcel.message, &err);
     if (rc == WARREN_INVALID) {
@@ -233,8 +234,8 @@ static void handle(struct wr_publisher *publisher, struct wr_event *event, int64
 
 static void take_events(struct wr_publisher *publisher, int64_t now_us)
 {
+    WR_UNCLEARED struct wr_event event;
     while (publisher->connection.broker) {
-        struct wr_event event;
         wr_broker_next(publisher->connection.broker, &event);
         if (event.kind == WR_EVENT_NONE) {
             return;

@@ -8,7 +8,6 @@
 
 void wr_request_finish(struct wr_request *request, warren_status status, const char *text)
 {
-    warren_error error;
     if (request->span) {
         wr_tracer_published(request->tracer, TAKE(request->span), status, text);
     }
@@ -16,6 +15,7 @@ void wr_request_finish(struct wr_request *request, warren_status status, const c
         request->done(request, WARREN_OK, NULL);
         return;
     }
+    warren_error error;
     (void)wr_fail(&error, status, "publish to exchange %s with key %s: %s",
                   request->parcel.exchange, request->parcel.key, text);
     request->done(request, status, &error);

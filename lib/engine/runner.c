@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/crashpoint.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -45,12 +46,12 @@ static void settle(struct wr_runner *runner, struct warren_job *job, enum wr_set
 static void log_job(enum wr_level level, const char *event, const struct warren_job *job,
                     const char *more, const char *error)
 {
-    char text[600];
-    char took[48] = "";
-    char who[WR_JOB_WHO_SIZE];
     if (!wr_log_wants(level)) {
         return;
     }
+    char text[600];
+    char took[48] = "";
+    char who[WR_JOB_WHO_SIZE];
     if (job->ended_us) {
         int64_t took_us = job->ended_us - job->started_us;
         (void)snprintf(took, sizeof took, " duration_ms=%lld", (long long)(took_us / WR_US_PER_MS));
@@ -327,8 +328,9 @@ static void condemn_as_expired(struct warren_job *job)
 /* What may keep a job from its handler. NO_MEMORY: it cannot be told now. */
 static warren_status check(struct wr_runner *runner, struct warren_job *job)
 {
-    warren_error err = { .status = WARREN_OK };
-    struct wr_retry_policy policy;
+    WR_UNCLEARED warren_error err;
+    WR_UNCLEARED struct wr_retry_policy policy;
+    wr_error_clear(&err);
     if (job->books.expires_ms && wr_clock_wall_ms(runner->clock) > job->books.expires_ms) {
         condemn_as_expired(job);
     }

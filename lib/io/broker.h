@@ -94,6 +94,19 @@ struct wr_event {
     struct wr_delivery *delivery;
 };
 
+/** No event; its text isn't cleared but ended, since that is done for each frame. */
+static inline void wr_event_clear(struct wr_event *event)
+{
+    event->kind = WR_EVENT_NONE;
+    event->channel = 0;
+    event->tag = 0;
+    event->multiple = false;
+    event->size = 0;
+    event->code = 0;
+    event->text[0] = '\0';
+    event->delivery = NULL;
+}
+
 /**
  * Connects and logs in; tries each host of the URL once, in random order. UNREACHABLE (refused,
  * DNS, timeout) may work later; REFUSED (password, vhost, permission, certificate) will not. The

@@ -94,7 +94,7 @@ static bool has_more(const struct wr_broker *broker)
 
 static void tell_end(struct wr_amqp *amqp, struct wr_event *out)
 {
-    *out = (struct wr_event){ .kind = WR_EVENT_NONE };
+    wr_event_clear(out);
     if (amqp->is_told) {
         return;
     }

@@ -404,7 +404,7 @@ static bool is_used_up(const struct wr_amqp *amqp)
 
 bool wr_amqp_read(struct wr_amqp *amqp, struct wr_event *out)
 {
-    *out = (struct wr_event){ .kind = WR_EVENT_NONE };
+    wr_event_clear(out);
     if (amqp->is_dead || is_used_up(amqp)) {
         return false;
     }

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "io/broker_amqp_state.h"
 
@@ -200,7 +201,8 @@ warren_status wr_amqp_gather(struct wr_amqp *amqp, uint16_t channel,
 void wr_amqp_cork(struct wr_broker *broker, bool holds_back)
 {
     struct wr_amqp *amqp = wr_amqp_of(broker);
-    warren_error err = { .status = WARREN_OK };
+    WR_UNCLEARED warren_error err;
+    wr_error_clear(&err);
     amqp->holds_back = holds_back;
     if (amqp->is_tls && !amqp->is_dead) {
         wr_amqp_share_packets(amqp->fd, holds_back);

@@ -94,7 +94,7 @@ static int64_t deadline_us(const struct wr_broker *broker)
 static void next(struct wr_broker *broker, struct wr_event *out)
 {
     ENTER(broker);
-    *out = (struct wr_event){ .kind = WR_EVENT_NONE };
+    wr_event_clear(out);
     if (session->inbox.is_broken) {
         wr_memory_session_drop(session, 541, "INTERNAL_ERROR - no memory");
     }

@@ -83,7 +83,8 @@ void wr_job_condemn(struct warren_job *job, const char *reason, const char *form
 
 static void check_headers(struct warren_job *job, const struct wr_settings *settings)
 {
-    warren_error err;
+    WR_UNCLEARED warren_error err;
+    wr_error_clear(&err);
     struct wr_table_limits limits = { 0, TABLE_DEPTH };
     if (wr_table_check(job->message->headers, limits, &err)) {
         const char *reason = strstr(err.text, "too deep") ? "headers_too_large" : "bad_message";

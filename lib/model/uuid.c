@@ -3,18 +3,22 @@
 // fix them.
 #include "model/uuid.h"
 
+#include <string.h>
+
+#include "base/hex.h"
+
 void wr_uuid_write(char out[WR_UUID_SIZE], int64_t wall_ms, const uint64_t random[2])
 {
-    static const char hex[] = "0123456789abcdef";
     uint64_t high = (uint64_t)wall_ms << 16 | 0x7000 | (random[0] & 0x0FFF);
     uint64_t low = UINT64_C(0x8000000000000000) | (random[1] & UINT64_C(0x3FFFFFFFFFFFFFFF));
-    char *at = out;
-    for (int i = 0; i < 32; i++) {
-        if (i == 8 || i == 12 || i == 16 || i == 20) {
-            *at++ = '-';
-        }
-        uint64_t half = i < 16 ? high : low;
-        *at++ = hex[half >> (60 - 4 * (i % 16)) & 15];
-    }
-    *at = '\0';
+    char digits[32];
+    wr_hex_write(digits, high);
+    wr_hex_write(digits + 16, low);
+    memcpy(out, digits, 8);
+    memcpy(out + 9, digits + 8, 4);
+    memcpy(out + 14, digits + 12, 4);
+    memcpy(out + 19, digits + 16, 4);
+    memcpy(out + 24, digits + 20, 12);
+    out[8] = out[13] = out[18] = out[23] = '-';
+    out[36] = '\0';
 }

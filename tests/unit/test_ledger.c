@@ -232,6 +232,30 @@ static void a_message_without_an_id_is_known_by_its_type_and_body(void)
     CU_ASSERT_FALSE(wr_job_key_equals(&a, &b));
 }
 
+static void each_byte_of_a_body_counts(void)
+{
+    enum { MOST = 100 };
+    char body[MOST];
+    struct wr_message message = { .body = { body, 0 } };
+    struct warren_job job = state_job("");
+    job.message = &message;
+    (void)strcpy(job.made_id, "made");
+    memset(body, 'x', sizeof body);
+    for (size_t size = 1; size <= MOST; size++) {
+        message.body.size = size;
+        struct wr_job_key whole = key_of(&job);
+        for (size_t at = 0; at < size; at++) {
+            body[at] = 'y';
+            struct wr_job_key other = key_of(&job);
+            body[at] = 'x';
+            CU_ASSERT_FALSE(wr_job_key_equals(&whole, &other));
+        }
+        message.body.size = size - 1;
+        struct wr_job_key shorter = key_of(&job);
+        CU_ASSERT_FALSE(wr_job_key_equals(&whole, &shorter));
+    }
+}
+
 static void long_and_odd_ids_are_cut_and_told_apart(void)
 {
     char id[256];
@@ -466,6 +490,7 @@ int main(void)
     CU_ADD_TEST(suite, what_a_drain_cuts_off_is_an_interrupt);
     CU_ADD_TEST(suite, without_a_ledger_nothing_is_noted);
     CU_ADD_TEST(suite, a_message_without_an_id_is_known_by_its_type_and_body);
+    CU_ADD_TEST(suite, each_byte_of_a_body_counts);
     CU_ADD_TEST(suite, long_and_odd_ids_are_cut_and_told_apart);
     CU_ADD_TEST(suite, a_torn_slot_is_passed_over);
     CU_ADD_TEST(suite, what_is_no_ledger_is_refused);

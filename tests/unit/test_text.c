@@ -4,6 +4,7 @@
 #include <CUnit/CUnit.h>
 #include <stdlib.h>
 
+#include "base/hex.h"
 #include "base/text.h"
 #include "model/header.h"
 #include "model/uuid.h"
@@ -105,6 +106,19 @@ static void the_distance_of_words_counts_edits(void)
     CU_ASSERT_EQUAL(wr_text_distance("timeout", "type"), 5);
 }
 
+static void numbers_are_written_as_printf_would(void)
+{
+    uint64_t value = UINT64_C(0x0123456789abcdef);
+    for (int i = 0; i < 64; i++) {
+        char expected[17];
+        char written[17] = { 0 };
+        (void)snprintf(expected, sizeof expected, "%016llx", (unsigned long long)value);
+        wr_hex_write(written, value);
+        CU_ASSERT_STRING_EQUAL(written, expected);
+        value = value * UINT64_C(6364136223846793005) + 1442695040888963407;
+    }
+}
+
 static void ids_are_of_version_seven_and_sort_by_time(void)
 {
     char before[WR_UUID_SIZE];
@@ -162,6 +176,7 @@ int main(void)
     CU_ADD_TEST(suite, any_bytes_become_a_json_string);
     CU_ADD_TEST(suite, a_text_grows_and_is_handed_over);
     CU_ADD_TEST(suite, the_distance_of_words_counts_edits);
+    CU_ADD_TEST(suite, numbers_are_written_as_printf_would);
     CU_ADD_TEST(suite, ids_are_of_version_seven_and_sort_by_time);
     CU_ADD_TEST(suite, every_header_has_its_row_and_strangers_have_none);
     CU_ADD_TEST(suite, strangers_headers_are_counted_apart_from_warrens_and_the_brokers);
