@@ -87,8 +87,8 @@ static void hand_over(struct wr_consumer *consumer)
 static void take_events(struct wr_consumer *consumer, int64_t now_us)
 {
     consumer->wall_ms = wr_clock_wall_ms(consumer->options.clock);
+    WR_UNCLEARED struct wr_event event;
     for (int i = 0; i < EVENTS_A_ROUND && consumer->sub.connection.broker; i++) {
-        struct wr_event event;
         wr_broker_next(consumer->sub.connection.broker, &event);
         if (event.kind == WR_EVENT_NONE) {
             break;
