@@ -26,7 +26,7 @@ enum {
     NAP_LEAST_US = 100,
     NAP_US = 500,
     NAP_US_A_JOB = 2,
-    FLOOD_NAP_US = 400,
+    FLOOD_NAP_US = 600,
     FLOOD_NAP_US_A_JOB = 4
 };
 enum { STOP_GRACE_US = 300000 }; /* for a thread to end before its connection is cut */
