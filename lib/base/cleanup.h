@@ -32,7 +32,7 @@ static inline pthread_mutex_t *wr_lock(pthread_mutex_t *mutex)
 
 /** A large local on the way of each job, that is written before it is read: a build with
  * -ftrivial-auto-var-init needn't clear it. Of an error's text that would be 2 KB a job. */
-#define WR_UNCLEARED __attribute__((uninitialized))
+#define WR_UNCLEARED __attribute__((uninitialized)) /* GCC 12, Clang 8 */
 
 /** Holds `mutex` until the end of the scope. */
 #define WR_SCOPED_LOCK(mutex)                                                                      \

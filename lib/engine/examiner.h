@@ -22,7 +22,7 @@ struct wr_examiner {
 /** Publishes a message that no queue should take: it must come back. */
 void wr_examine_unroutable(struct wr_examiner *examiner, struct wr_diagnosis *out);
 
-/** Sends two messages through the lowest levels of the delay ladder, by both ways home, to a
+/** Sends two messages through the lowest levels of the delay ladder, over one level and over two, to a
  * queue of this connection alone. */
 void wr_examine_ladder(struct wr_examiner *examiner, struct wr_diagnosis *out);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// DESIGN: applying is optimistic. The whole list goes out in one write and one answer says that all
-// is well, which is the case at every start but the first. Only after a mistake the list is gone
-// through object by object, so that a person reads every difference at once.
+// DESIGN: applying is optimistic. The whole list goes out without a look at each answer: one for every
+// 32 queues and one at the end say that all is well, which is the case at every start but the first.
+// Only after a mistake the list is gone through object by object, so that a person reads every
+// difference at once.
 //
 // The unbindings of a type that is no longer isolated are sent only where its queue is left over: a
 // queue of that name could be another service's. So the left-overs are looked for before, which

@@ -24,10 +24,10 @@ struct wr_topologist_report {
 void wr_topologist_report_done(struct wr_topologist_report *report);
 
 /**
- * Declares everything: one pipelined write and one answer. If something stands there with other
- * arguments, a second, slow pass collects every difference: MISMATCH, the bindings are left as they
- * were, and err's text (and the notes, in full) say what differs and how to go on. A work queue
- * that differs in its dead letter strategy or overflow only is accepted with a note.
+ * Declares everything in a row, with an answer asked for after every 32 queues. If something stands
+ * there with other arguments, a second, slow pass collects every difference: MISMATCH, the bindings
+ * are left as they were, and err's text (and the notes, in full) say what differs and how to go on.
+ * A work queue that differs in its dead letter strategy or overflow only is accepted with a note.
  */
 warren_status wr_topologist_apply(struct wr_broker *broker, uint16_t channel,
                                   const struct wr_topology *topology,

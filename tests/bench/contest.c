@@ -4,8 +4,8 @@
 // counts. One run of a side is: fill its queues, let the broker come to rest, run the program, look
 // whether the queue is empty. A run from which the host took too much is played again, since what it
 // measured is the host; the least disturbed one counts, and how often that was is told. No bench has
-// more of these than runs, so that it takes twice its time at most. A shorter round before the first
-// one warms up the broker.
+// more of these than runs, and they are spent as they come: on a busy host none are left for the last
+// rounds. A shorter round before the first one warms up the broker.
 #include "contest.h"
 
 #include <math.h>
