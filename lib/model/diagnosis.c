@@ -121,9 +121,10 @@ void wr_diagnose_version(const struct wr_diagnosis_server *server,
     if (is_before(server, 4, 0) && has_classic(settings)) {
         wr_diagnose(out, WARREN_CHECK_WARN,
                     "below 4.0 a stranger's malformed x-death on a message that expires stops a "
-                    "classic queue");
-        wr_advise(out, "let trusted senders only publish to classic queues, or use quorum queues "
-                       "(`warren topology migrate`)");
+                    "classic queue (and three within 5 s a quorum queue)");
+        wr_advise(out,
+                  "let trusted senders only publish, or upgrade to 4.0 or later; quorum queues "
+                  "(`warren topology migrate`) stand more");
     }
     if (!is_before(server, 4, 0) && settings->body_most > AMQP_MESSAGE_MOST) {
         wr_diagnose(out, WARREN_CHECK_WARN,

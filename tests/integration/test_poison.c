@@ -2,7 +2,7 @@
 /*
  * Messages that RabbitMQ below 4.0 can't dead-letter: their x-death makes it crash. On a broker of
  * this test's own: what Warren would leave to the broker's dead-lettering it does itself, and what
- * it can't keep from the broker costs a quorum queue that message and nothing else.
+ * it can't keep from the broker costs a quorum queue that message, if it comes alone.
  */
 #include <CUnit/Basic.h>
 
@@ -10,7 +10,7 @@
 #include "model/table.h"
 #include "stranger.h"
 
-enum { BIG = 2 << 20, POISONED = 5, DELAYED = 20 };
+enum { BIG = 2 << 20, POISONED = 5, EXPIRING = 2, DELAYED = 20 };
 
 /* A configuration with one queue, whose only type is called like it. */
 static char *config_with(const char *type, const char *name)
@@ -96,17 +96,20 @@ static void an_oversized_poisoned_body_is_buried_not_rejected(void)
     bury_oversized("classic", "big.classic");
 }
 
-/* Below 4.0 a work queue dead-letters at most once, so this costs the message, not the node. */
+/* Below 4.0 a work queue dead-letters at most once, so this costs the message, not the node. But not
+ * more than two: each makes the queue's leader fall, and at the third fall within 5 s RabbitMQ 3.10
+ * leaves it so until it starts again (docs/security.md). All are there before the first expires,
+ * for what is published while a leader falls may stay without an answer. */
 static void what_expires_poisoned_stops_nobody(void)
 {
     char *config = config_with("quorum", "short.lived");
     crew_stop(start_worker(config, "short.lived"));
-    for (int i = 0; i < POISONED; i++) {
-        publish((struct wr_message){ .present = WR_EXPIRATION, .expiration = wr_slice_of("100") },
+    for (int i = 0; i < EXPIRING; i++) {
+        publish((struct wr_message){ .present = WR_EXPIRATION, .expiration = wr_slice_of("3000") },
                 "short.lived", true);
     }
     publish((struct wr_message){ .body = { "x", 1 } }, "short.lived", false);
-    CU_ASSERT(crew_wait_depth(config, "short.lived", 1, 20000)); /* 0 would also be "no leader" */
+    CU_ASSERT(crew_wait_depth(config, "short.lived", 1, 30000)); /* 0 would also be "no leader" */
     warren *w = start_worker(config, "short.lived");
     CU_ASSERT(crew_wait_runs(1, 20000));
     expect_ladder_works(w, "short.lived");
